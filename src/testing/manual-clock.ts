@@ -1,0 +1,100 @@
+import type { Clock } from '../clock';
+
+/** A clock that stands still until a test moves it. */
+export interface ManualClock extends Clock {
+  /**
+   * Moves time forward by `ms`, stopping at every instant that somebody sleeps until, and resolves when all who woke have run.
+   * If nobody sleeps within `ms`, `now()` has moved when this returns.
+   */
+  advance(ms: number): Promise<void>;
+  /** Moves time forward from sleeper to sleeper until the promise settles, and settles as it does. Throws if nobody sleeps. */
+  runUntil<T>(promise: PromiseLike<T>): Promise<T>;
+  /** Sets the time without waking anybody who sleeps until later; time may go backwards, as real clocks do. */
+  set(now: number): void;
+  /** How many sleep. */
+  readonly sleeping: number;
+}
+
+interface Sleeper {
+  readonly at: number;
+  wake(): void;
+}
+
+/** Starts at `start`, epoch milliseconds; default 2026-01-01T00:00:00Z. */
+export function manualClock(start: number = Date.UTC(2026, 0, 1)): ManualClock {
+  let now = start;
+  const sleepers = new Set<Sleeper>();
+
+  const next = (): Sleeper | undefined => {
+    let first: Sleeper | undefined;
+    for (const sleeper of sleepers) if (!first || sleeper.at < first.at) first = sleeper;
+    return first;
+  };
+  const wakeAll = (): void => {
+    for (const sleeper of [...sleepers].sort((a, b) => a.at - b.at)) if (sleeper.at <= now) sleeper.wake();
+  };
+
+  return {
+    now: () => now,
+    get sleeping() {
+      return sleepers.size;
+    },
+    set(to) {
+      now = to;
+    },
+    sleep(ms, signal) {
+      if (signal?.aborted) return Promise.reject(signal.reason as Error);
+      if (!(ms > 0)) return Promise.resolve();
+      return new Promise((resolve, reject) => {
+        const sleeper: Sleeper = {
+          at: now + ms,
+          wake() {
+            sleepers.delete(sleeper);
+            signal?.removeEventListener('abort', onAbort);
+            resolve();
+          },
+        };
+        const onAbort = (): void => {
+          sleepers.delete(sleeper);
+          reject(signal?.reason as Error);
+        };
+        sleepers.add(sleeper);
+        signal?.addEventListener('abort', onAbort, { once: true });
+      });
+    },
+    async advance(ms) {
+      const target = now + ms;
+      const idle = ![...sleepers].some((sleeper) => sleeper.at <= target);
+      if (idle) now = target;
+      await turn();
+      for (let first = next(); first && first.at <= target; first = next()) {
+        now = Math.max(now, first.at);
+        wakeAll();
+        await turn();
+      }
+      now = Math.max(now, target);
+    },
+    async runUntil(promise) {
+      let settled = false;
+      const done = (): void => void (settled = true);
+      promise.then(done, done);
+      // Work that is not asleep may need several turns (a file, a socket) before it sleeps or ends.
+      for (let idleTurns = 0; !settled; ) {
+        await turn();
+        const first = next();
+        if (settled) break;
+        if (first) {
+          idleTurns = 0;
+          now = Math.max(now, first.at);
+          wakeAll();
+        } else if (++idleTurns > 2000) {
+          throw new Error('runUntil: the promise is pending and nobody sleeps on this clock');
+        }
+      }
+      return promise;
+    },
+  };
+}
+
+/** Lets everything run that is ready to, timers of 0 ms included. */
+const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
