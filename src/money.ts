@@ -20,11 +20,11 @@ export function ceilDivide(numerator: number, denominator: number): number {
   return Math.ceil(numerator / denominator);
 }
 
-/** `$0.03`, `$199.98`, `$0.00001575`: at least two decimals, and as many as the amount needs to show three digits. */
+/** `$0.03`, `$199.98`, `$0.00001575`: at least two decimals, and as many as the amount needs to show four digits. */
 export function formatUsd(nanos: number): string {
   const sign = nanos < 0 ? '-' : '';
   const usd = Math.abs(nanos) / NANOS_PER_USD;
-  const decimals = usd === 0 || usd >= 1 ? 2 : Math.min(9, Math.max(2, 2 - Math.floor(Math.log10(usd))));
+  const decimals = usd === 0 || usd >= 1 ? 2 : Math.min(9, Math.max(2, 3 - Math.floor(Math.log10(usd))));
   const [whole = '0', fraction = ''] = usd.toFixed(decimals).split('.');
   return `${sign}$${whole}.${fraction.replace(/0+$/, '').padEnd(2, '0')}`;
 }

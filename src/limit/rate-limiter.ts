@@ -21,6 +21,11 @@ export interface Demand {
   readonly id: string;
   readonly team: string;
   readonly amounts: Amounts;
+  /**
+   * What it will most likely take; default `amounts`. The provider's limits are mirrored with these, because they are what it
+   * will count, and only a demand that is expected to be above a limit can never fit.
+   */
+  readonly expected?: Amounts;
   readonly limits: readonly LimitDemand[];
   /** At most `max` slots with this key are out at once. */
   readonly concurrency: readonly { readonly key: string; readonly name: string; readonly max: number }[];
@@ -35,6 +40,8 @@ export interface Demand {
   readonly weight: number;
   /** How long it may wait, in milliseconds; `Infinity` for no bound. */
   readonly maxWaitMs: number;
+  /** Refused at once if the provider's own limits ask for a longer wait than this; default `Infinity`. */
+  readonly maxProviderWaitMs?: number;
   /** How many demands of the team may wait at once. */
   readonly maxQueueSize: number;
   /** A slot that is not released by then no longer counts as running, in milliseconds from the grant. */

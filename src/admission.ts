@@ -1,0 +1,168 @@
+// Holds what a call may cost, in every budget it counts against, in one step.
+
+import type { Assessment } from './assessment';
+import type { BudgetState, BudgetStore, HoldLine, Reserved } from './budget/budget-store';
+import type { Context } from './context';
+import { BudgetExceededError, StoreError } from './errors';
+import { MAX_NANOS, formatUsd } from './money';
+import { outputFields } from './policy/rules';
+import type { BudgetRule } from './settings';
+
+/** What is held for a call. */
+export interface Held {
+  readonly nanos: number;
+  /** False if no store holds it: no budget applies, or the store could not be asked. */
+  readonly stored: boolean;
+  readonly rulesByAccount: ReadonlyMap<string, BudgetRule>;
+  /** The output bound that the hold counts with. */
+  readonly outputTokens: number | undefined;
+  /** True if the store could not be asked and the call goes out all the same. */
+  readonly ungoverned: boolean;
+}
+
+// An answer of fewer tokens is not worth its prompt: rather than clamp below this, the call is refused.
+const LEAST_OUTPUT = 16;
+
+/**
+ * Holds the call's upper cost, lowering the output where it may to what the budgets can pay. Throws the refusal. `explain()`
+ * passes a store that only looks.
+ */
+export async function hold(assessment: Assessment, context: Context, store: Pick<BudgetStore, 'reserve' | 'settle'>): Promise<Held> {
+  const { rules, outputBound } = assessment;
+  let outputTokens = outputBound;
+  let nanos = assessment.upperNanos(outputTokens ?? 0);
+  if (rules === undefined || rules.budgets.length === 0 || !assessment.spends) return unstored(nanos, outputTokens, false);
+  const clampable = outputTokens !== undefined && (assessment.explicitOutput === undefined || rules.clampToBudget);
+  // Others may take what was seen to be free, so look again; whoever loses three times is refused.
+  for (let tries = 0; ; tries++) {
+    const lines = holdLines(assessment, context, nanos);
+    let reserved: Reserved;
+    try {
+      reserved = await store.reserve({ id: assessment.id, at: assessment.at, expiresAt: assessment.at + context.holdTimeoutMs, lines: lines.all });
+    } catch (error) {
+      return storeFailed(assessment, context, store, error, unstored(nanos, outputTokens, true));
+    }
+    if (reserved.ok && context.observe) observeExcess(assessment, lines.rules, reserved.states, nanos);
+    if (reserved.ok) return { nanos, stored: true, rulesByAccount: lines.rules, outputTokens, ungoverned: false };
+    const affordable = clampable && tries < 3 ? affordableOutput(assessment, lines.rules, reserved.states) : 0;
+    if (affordable < Math.min(LEAST_OUTPUT, outputTokens ?? 0) || affordable < 1) {
+      const needed = clampable ? assessment.upperNanos(Math.min(LEAST_OUTPUT, outputTokens ?? 0)) : nanos;
+      throw exceeded(assessment, lines.rules, reserved, needed);
+    }
+    outputTokens = Math.min(affordable, outputTokens ?? affordable);
+    nanos = assessment.upperNanos(outputTokens);
+  }
+}
+
+/** The accounts that a call counts in, with what the hold would add to each. */
+export function holdLines(
+  assessment: Assessment,
+  context: Context,
+  nanos: number,
+): { readonly all: readonly HoldLine[]; readonly rules: ReadonlyMap<string, BudgetRule> } {
+  const all: HoldLine[] = [];
+  const rules = new Map<string, BudgetRule>();
+  for (const rule of assessment.rules?.budgets ?? []) {
+    const account = context.accountsOf(rule).at(assessment.at, splitOf(rule, assessment));
+    const limitNanos = rule.soft || context.observe ? MAX_NANOS : rule.limitNanos;
+    all.push({ account: account.name, limitNanos, nanos, window: account.window });
+    rules.set(account.name, rule);
+  }
+  return { all, rules };
+}
+
+function splitOf({ per }: BudgetRule, { binding, key, model, team }: Assessment): string {
+  switch (per) {
+    case undefined:
+      return '';
+    case 'team':
+      return team;
+    case 'user':
+      return binding.user ?? '';
+    case 'key':
+      return key?.id ?? '';
+    case 'model':
+      return model;
+    default:
+      return binding.tags && Object.hasOwn(binding.tags, per.tag) ? (binding.tags[per.tag] ?? '') : '';
+  }
+}
+
+// How many output tokens the tightest budget can still pay, after the prompt.
+function affordableOutput(assessment: Assessment, rules: ReadonlyMap<string, BudgetRule>, states: readonly BudgetState[]): number {
+  let room = Infinity;
+  for (const { account, spentNanos, heldNanos } of states) {
+    const rule = rules.get(account);
+    if (rule && !rule.soft) room = Math.min(room, rule.limitNanos - spentNanos - heldNanos);
+  }
+  const perMillion = assessment.rates?.outputPerMillion ?? 0;
+  const forOutput = room - assessment.upperNanos(0);
+  if (!(perMillion > 0)) return forOutput >= 0 ? (assessment.outputBound ?? 0) : 0;
+  // The prompt's cost is rounded up already, so the sum's one rounding cannot go above the room.
+  return Math.min(assessment.outputBound ?? 0, Math.floor((forOutput * 1_000_000) / perMillion));
+}
+
+// In observe mode everything is held, and what would have been refused is noted.
+function observeExcess(assessment: Assessment, rules: ReadonlyMap<string, BudgetRule>, states: readonly BudgetState[], nanos: number): void {
+  const before = states.map((state) => ({ ...state, heldNanos: state.heldNanos - nanos }));
+  const exceeding = before.filter(({ account, spentNanos, heldNanos }) => {
+    const rule = rules.get(account);
+    return rule !== undefined && !rule.soft && spentNanos + heldNanos + nanos > rule.limitNanos;
+  });
+  if (exceeding.length > 0) assessment.refusals.push(exceeded(assessment, rules, { states: exceeding, exceeded: [] }, nanos));
+}
+
+function exceeded(
+  assessment: Assessment,
+  rules: ReadonlyMap<string, BudgetRule>,
+  reserved: { readonly states: readonly BudgetState[]; readonly exceeded: readonly string[] },
+  requestedNanos: number,
+): BudgetExceededError {
+  // The one that lacks most is the one to wait for.
+  let worst: { state: BudgetState; rule: BudgetRule; missing: number } | undefined;
+  for (const state of reserved.states) {
+    const rule = rules.get(state.account);
+    if (!rule || rule.soft) continue;
+    const missing = state.spentNanos + state.heldNanos + requestedNanos - rule.limitNanos;
+    if (!worst || missing > worst.missing) worst = { state, rule, missing };
+  }
+  const free = worst ? worst.rule.limitNanos - worst.state.spentNanos - worst.state.heldNanos : 0;
+  return new BudgetExceededError({
+    ...assessment.subject,
+    budget: worst?.rule.name ?? reserved.exceeded.join(', '),
+    limitNanos: worst?.rule.limitNanos ?? 0,
+    spentNanos: worst?.state.spentNanos ?? 0,
+    heldNanos: worst?.state.heldNanos ?? 0,
+    requestedNanos,
+    resetsAt: worst?.state.resetsAt ?? Infinity,
+    advice: advice(assessment, free),
+  });
+}
+
+function advice(assessment: Assessment, free: number): string | undefined {
+  if (assessment.explicitOutput === undefined || outputFields(assessment.operation?.kind).length === 0) return undefined;
+  const perMillion = assessment.rates?.outputPerMillion ?? 0;
+  const affordable = perMillion > 0 ? Math.floor(((free - assessment.upperNanos(0)) * 1_000_000) / perMillion) : 0;
+  if (affordable < LEAST_OUTPUT) return undefined;
+  return `Lower max_completion_tokens to ${affordable} or less to fit the ${formatUsd(free)} left, or set clampToBudget.`;
+}
+
+const NO_RULES: ReadonlyMap<string, BudgetRule> = new Map();
+
+const unstored = (nanos: number, outputTokens: number | undefined, ungoverned: boolean): Held => ({
+  nanos,
+  stored: false,
+  rulesByAccount: NO_RULES,
+  outputTokens,
+  ungoverned,
+});
+
+function storeFailed(assessment: Assessment, context: Context, store: Pick<BudgetStore, 'settle'>, error: unknown, held: Held): Held {
+  context.events.emit('store-unavailable', { at: assessment.at, store: 'budgetStore', during: 'reserve', callId: assessment.id, error });
+  // It may have been held although the answer was lost; freeing an unknown id changes nothing.
+  void Promise.resolve()
+    .then(() => store.settle({ id: assessment.id, spentNanos: 0, at: assessment.at }))
+    .catch(() => {});
+  if (context.onStoreFailure === 'allow' || context.observe) return held;
+  throw new StoreError({ ...assessment.subject, store: 'budgetStore', cause: error });
+}

@@ -1,0 +1,129 @@
+import { type ClientOptions, Groq } from 'groq-sdk';
+import type { Call } from './call';
+import type { Binding } from './context';
+import type { Governance } from './governance';
+import { Governor } from './governor';
+import { seal, send, turn, ungoverned } from './sdk/attempt';
+import { loggerOf } from './sdk/logger';
+import { GovernedPromise } from './sdk/promise';
+import { glance, snapshot } from './sdk/snapshot';
+
+/** Every option of groq-sdk, and whose rules apply. */
+export interface GovernedGroqOptions extends ClientOptions {
+  /** The rules, or a governor that other clients share. Default: nothing is refused, and cost is recorded. */
+  governance?: Governance | Governor | undefined;
+  /** The team that this client speaks for. */
+  team?: string | undefined;
+}
+
+/** Who calls, for budgets and reports. */
+export interface TeamBinding {
+  readonly user?: string;
+  readonly tags?: Readonly<Record<string, string>>;
+  /** Higher goes first when calls of the team wait. */
+  readonly priority?: number;
+}
+
+type Options = Awaited<Parameters<Groq['request']>[0]>;
+
+// The SDK passes the same objects on from hook to hook; nothing is written on them.
+const calls = new WeakMap<object, Call>();
+
+/**
+ * The official client, governed: each call is checked, held against budgets and made to wait its turn before it leaves, and
+ * booked at its cost when it ends. Only public methods of `Groq` are overridden, so everything else is the SDK's own.
+ */
+export class GovernedGroq extends Groq {
+  readonly governor: Governor;
+  readonly team: string | undefined;
+  readonly #binding: Binding;
+
+  constructor({ governance, team, ...options }: GovernedGroqOptions = {}) {
+    const governor = Governor.from(governance);
+    const { binding, ...rest } = options as ClientOptions & { binding?: TeamBinding };
+    const apiKey = rest.apiKey ?? (governor.suppliesKeys ? '' : undefined);
+    // What is in here comes back in the options of every copy that the SDK makes.
+    super({ ...rest, apiKey, governance: governor, team, binding } as ClientOptions);
+    this.governor = governor;
+    this.team = team;
+    this.#binding = { ...binding, team };
+    governor.useLogger(loggerOf(this));
+  }
+
+  /** A copy with other options of the SDK, for the same team and under the same governance, whatever the options say. */
+  override withOptions(options: Partial<ClientOptions>): this {
+    const { governance: _governance, team: _team, binding: _binding, ...rest } = options as Record<string, unknown>;
+    return super.withOptions(rest);
+  }
+
+  /** A view for a team: same governor, same sockets. An unknown team is refused when it is used. */
+  withTeam(team: string, { user, tags, priority }: TeamBinding = {}): this {
+    return super.withOptions({ team, binding: { user, tags: tags && { ...tags }, priority } } as ClientOptions);
+  }
+
+  /** Once per call: decide and hold; book when it ends. */
+  override request<Rsp>(...[options, retries]: Parameters<Groq['request']>): GovernedPromise<Rsp> {
+    const call = this.governor.open(this.#binding);
+    return new GovernedPromise<Rsp>(this, super.request<Rsp>(this.#admit(call, options, retries), retries), call);
+  }
+
+  async #admit(call: Call, given: Parameters<Groq['request']>[0], retries: number | null | undefined): Promise<Options> {
+    const { options, request } = this.governor.passive ? glance(await given) : await snapshot(this, await given, (o) => super.buildRequest(o));
+    await call.admit(request, retries ?? options.maxRetries ?? this.maxRetries, options.stream === true);
+    calls.set(options, call);
+    return options;
+  }
+
+  /** Once per attempt, before it: wait for a slot, then put in what was decided. Waiting is outside the request's timeout. */
+  override async buildRequest(...args: Parameters<Groq['buildRequest']>): ReturnType<Groq['buildRequest']> {
+    const [options, ...rest] = args;
+    const call = calls.get(options);
+    if (!call) return super.buildRequest(...args);
+    await turn(call, options.signal);
+    // The body has been written already, so the SDK need not write it again.
+    const built = await super.buildRequest(typeof call.body === 'string' ? { ...options, body: {} } : options, ...rest);
+    if (!this.governor.passive) await seal(call, options, built, this.fetchOptions, () => super.buildRequest({ ...options, body: {}, headers: {}, fetchOptions: {} }));
+    calls.set(built.req, call);
+    return built;
+  }
+
+  /** Once per attempt: note when it leaves and what comes back. */
+  override fetchWithTimeout(...args: Parameters<Groq['fetchWithTimeout']>): Promise<Response> {
+    const call = args[1] && calls.get(args[1]);
+    if (call) return send(call, () => super.fetchWithTimeout(...args));
+    return this.governor.passive ? super.fetchWithTimeout(...args) : Promise.reject(ungoverned(args));
+  }
+}
+
+// The types that come with the class, so that changing the import is all there is to change.
+// eslint-disable-next-line @typescript-eslint/no-namespace
+export declare namespace GovernedGroq {
+  export type RequestOptions = Groq.RequestOptions;
+  export import Completions = Groq.Completions;
+  export import Chat = Groq.Chat;
+  export import Embeddings = Groq.Embeddings;
+  export import Audio = Groq.Audio;
+  export import Models = Groq.Models;
+  export import Batches = Groq.Batches;
+  export import Files = Groq.Files;
+  export type CompletionUsage = Groq.CompletionUsage;
+  export type CreateEmbeddingResponse = Groq.CreateEmbeddingResponse;
+  export type Embedding = Groq.Embedding;
+  export type EmbeddingCreateParams = Groq.EmbeddingCreateParams;
+  export type Model = Groq.Model;
+  export type ModelDeleted = Groq.ModelDeleted;
+  export type ModelListResponse = Groq.ModelListResponse;
+  export type BatchCreateResponse = Groq.BatchCreateResponse;
+  export type BatchRetrieveResponse = Groq.BatchRetrieveResponse;
+  export type BatchListResponse = Groq.BatchListResponse;
+  export type BatchCancelResponse = Groq.BatchCancelResponse;
+  export type BatchCreateParams = Groq.BatchCreateParams;
+  export type FileCreateResponse = Groq.FileCreateResponse;
+  export type FileListResponse = Groq.FileListResponse;
+  export type FileDeleteResponse = Groq.FileDeleteResponse;
+  export type FileInfoResponse = Groq.FileInfoResponse;
+  export type FileCreateParams = Groq.FileCreateParams;
+  export type ErrorObject = Groq.ErrorObject;
+  export type FunctionDefinition = Groq.FunctionDefinition;
+  export type FunctionParameters = Groq.FunctionParameters;
+}

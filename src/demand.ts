@@ -1,0 +1,28 @@
+import type { Assessment } from './assessment';
+import type { Context } from './context';
+import type { Demand, LimitDemand } from './limit/rate-limiter';
+
+/** What one attempt of the call asks of the rate limiter. */
+export function demandOf(assessment: Assessment, context: Context): Demand {
+  const { rules, binding, key, model } = assessment;
+  let limits: readonly LimitDemand[] = rules?.sharedLimits ?? [];
+  if (rules && rules.splitLimits.length > 0) {
+    const splits = { team: rules.name, user: binding.user ?? '', key: key?.id ?? '', model };
+    limits = [...limits, ...rules.splitLimits.map((limit) => ({ ...limit, key: `${limit.key}/${splits[limit.per ?? 'team']}` }))];
+  }
+  return {
+    id: assessment.id,
+    team: assessment.team,
+    amounts: assessment.amounts(assessment.promptBound),
+    expected: assessment.amounts(assessment.promptEstimate),
+    limits,
+    concurrency: rules?.concurrency ?? [],
+    provider: model,
+    priority: binding.priority ?? rules?.priority ?? 0,
+    weight: rules?.weight ?? 1,
+    maxWaitMs: context.queueTimeoutMs,
+    maxProviderWaitMs: context.maxRetryAfterMs,
+    maxQueueSize: context.maxQueueSize,
+    leaseMs: context.holdTimeoutMs,
+  };
+}

@@ -1,0 +1,118 @@
+import type { GovernanceError } from './errors';
+import type { UsageRecord } from './usage/usage-log';
+
+/** A call has passed every check and its cost is held. */
+export interface CallAdmitted {
+  readonly callId: string;
+  readonly at: number;
+  readonly team: string;
+  readonly user: string | undefined;
+  readonly operation: string;
+  readonly model: string;
+  /** The upper bound of its cost. */
+  readonly heldNanos: number;
+  /** The output bound that was sent, if one was. */
+  readonly maxCompletionTokens: number | undefined;
+}
+
+/** A call was refused, or would have been in observe mode. */
+export interface CallDenied {
+  readonly callId: string;
+  readonly at: number;
+  readonly team: string;
+  readonly operation: string;
+  readonly model: string;
+  readonly code: GovernanceError['code'];
+  readonly error: GovernanceError;
+  /** True in observe mode: the call went on. */
+  readonly observed: boolean;
+}
+
+/** A budget has reached one of its alert levels; once per budget, window and level. */
+export interface BudgetThreshold {
+  /** Stable for this budget, window and level. */
+  readonly id: string;
+  readonly at: number;
+  readonly budget: string;
+  readonly account: string;
+  readonly team: string;
+  /** Share of the limit, e.g. 0.8. */
+  readonly level: number;
+  readonly thresholdNanos: number;
+  readonly spentNanos: number;
+  readonly limitNanos: number;
+  readonly resetsAt: number;
+  readonly soft: boolean;
+}
+
+/** A call has to wait, locally or because the provider said so. */
+export interface RateLimited {
+  readonly callId: string;
+  readonly at: number;
+  readonly team: string;
+  readonly model: string;
+  /** `local`: a limit of this library; `provider`: a 429. */
+  readonly by: 'local' | 'provider';
+  /** How long the provider asked for, if it did. */
+  readonly retryAfterMs: number | undefined;
+}
+
+export interface KeyChanged {
+  readonly callId: string;
+  readonly at: number;
+  readonly team: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+/** A store could not be asked. What it could not be told is told again later, or charged when the hold expires. */
+export interface StoreUnavailable {
+  readonly at: number;
+  readonly store: 'budgetStore' | 'rateLimiter' | 'usageLog' | 'keys';
+  readonly during: 'reserve' | 'settle' | 'record' | 'read' | 'acquire' | 'key';
+  readonly callId: string | undefined;
+  readonly error: unknown;
+}
+
+export interface GovernorEvents {
+  'call-admitted': CallAdmitted;
+  'call-denied': CallDenied;
+  'call-settled': UsageRecord;
+  'budget-threshold': BudgetThreshold;
+  'rate-limited': RateLimited;
+  'key-changed': KeyChanged;
+  'store-unavailable': StoreUnavailable;
+}
+
+export type GovernorEvent = keyof GovernorEvents;
+export type Listener<E extends GovernorEvent> = (event: GovernorEvents[E]) => void;
+
+/** Listeners by event. A listener that throws hurts nobody, and neither does one that returns a promise that rejects. */
+export class Events {
+  readonly #listeners: { [E in GovernorEvent]?: Set<Listener<E>> } = {};
+
+  /** Returns what takes the listener off again. */
+  on<E extends GovernorEvent>(event: E, listener: Listener<E>): () => void {
+    const listeners: Set<Listener<E>> = (this.#listeners[event] ??= new Set<Listener<E>>() as never);
+    listeners.add(listener);
+    return () => void listeners.delete(listener);
+  }
+
+  /** Whether an event is worth making. */
+  has(event: GovernorEvent): boolean {
+    return (this.#listeners[event]?.size ?? 0) > 0;
+  }
+
+  emit<E extends GovernorEvent>(event: E, value: GovernorEvents[E]): void {
+    const listeners: Set<Listener<E>> | undefined = this.#listeners[event];
+    if (listeners === undefined || listeners.size === 0) return;
+    for (const listener of [...listeners]) {
+      try {
+        const returned: unknown = listener(value);
+        if (returned instanceof Promise) returned.catch(() => {});
+      } catch {
+        // The call that this is about must end as it would have without the listener.
+      }
+    }
+  }
+}

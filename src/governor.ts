@@ -1,0 +1,174 @@
+import { type AlertLogger, Alerts } from './alerts';
+import type { GovernedRequest } from './assessment';
+import { Bookkeeper } from './bookkeeper';
+import { Accounts } from './budget/accounts';
+import { memoryBudgetStore } from './budget/memory';
+import { Call } from './call';
+import { systemClock } from './clock';
+import type { Binding, Context } from './context';
+import { PolicyDeniedError } from './errors';
+import { Events, type GovernorEvent, type Listener } from './events';
+import { type Explanation, explain } from './explain';
+import type { Governance } from './governance';
+import { idSource } from './id';
+import { memoryRateLimiter } from './limit/memory';
+import { defineGovernance } from './options';
+import { groqPrices } from './price/groq-prices';
+import { type Reconciliation, reconcile } from './reconcile';
+import { type Report, type ReportQuery, report } from './report';
+import { JsonBody } from './sdk/body';
+import { Calibration } from './sdk/estimate';
+import { operationNamed } from './sdk/operation';
+import { type BudgetRule, type TeamRules, teamRules } from './settings';
+import { memoryUsageLog } from './usage/memory';
+
+/** Whom `explain()` asks for, and what about. */
+export interface ExplainOptions {
+  readonly team?: string;
+  readonly user?: string;
+  readonly tags?: Readonly<Record<string, string>>;
+  /** Default `chat.completions`. */
+  readonly operation?: string;
+}
+
+const DEFAULT_HOLD_TIMEOUT_MS = 15 * 60_000;
+const DEFAULT_MAX_RETRY_AFTER_MS = 60_000;
+const MAX_LABELS = 1000;
+
+/**
+ * Decides, holds, queues and books. One governor may serve many clients, of groq-sdk or not: it knows nothing of them.
+ * Throws a `GovernanceConfigError` if the governance is not valid.
+ */
+export class Governor {
+  readonly #governance: Governance;
+  readonly #context: Context;
+  readonly #events: Events = new Events();
+  readonly #bookkeeper: Bookkeeper;
+  readonly #rules: Map<string, TeamRules> = new Map();
+  readonly #accounts: WeakMap<BudgetRule, Accounts> = new WeakMap();
+  readonly #ownsStores: readonly { close?(): Promise<void> }[];
+  #logger: AlertLogger | undefined;
+
+  constructor(governance: Governance = {}) {
+    this.#governance = defineGovernance(governance);
+    const clock = governance.clock ?? systemClock;
+    const budgetStore = governance.budgetStore ?? memoryBudgetStore();
+    const rateLimiter = governance.rateLimiter ?? memoryRateLimiter({ clock });
+    const usageLog = governance.usageLog ?? memoryUsageLog();
+    this.#ownsStores = governance.rateLimiter ? [] : [rateLimiter];
+    const alerts = new Alerts(this.#events, () => this.#logger);
+    this.#bookkeeper = new Bookkeeper({ clock, budgetStore, usageLog, events: this.#events, alerts });
+    const { teams, organization, policies, keys, unpricedModels, allowOperations, defaultTeam } = governance;
+    this.#context = {
+      clock,
+      events: this.#events,
+      budgetStore,
+      rateLimiter,
+      usageLog,
+      prices: governance.prices ?? groqPrices,
+      unpriced: typeof unpricedModels === 'object' ? unpricedModels : undefined,
+      keys,
+      policies: policies ?? [],
+      allowedOperations: new Set(allowOperations),
+      calibration: new Calibration(),
+      passive: [teams, organization, policies, keys, unpricedModels, allowOperations, defaultTeam].every((option) => option === undefined),
+      observe: governance.mode === 'observe',
+      onStoreFailure: governance.onStoreFailure ?? 'deny',
+      knownTeams: teams ? Object.keys(teams).length : 0,
+      holdTimeoutMs: governance.holdTimeoutMs ?? DEFAULT_HOLD_TIMEOUT_MS,
+      queueTimeoutMs: governance.queueTimeoutMs ?? Infinity,
+      maxQueueSize: governance.maxQueueSize ?? Infinity,
+      maxRetryAfterMs: governance.maxRetryAfterMs ?? DEFAULT_MAX_RETRY_AFTER_MS,
+      newId: idSource(),
+      rulesFor: (team) => this.#rulesFor(team),
+      accountsOf: (rule) => this.#accountsOf(rule),
+      book: (charge, record) => this.#bookkeeper.book(charge, record),
+    };
+  }
+
+  /** A governance becomes a governor; a governor stays the one it is. */
+  static from(governance: Governance | Governor | undefined): Governor {
+    return governance instanceof Governor ? governance : new Governor(governance);
+  }
+
+  /** True if nothing is configured: every call passes as it is, and its cost is recorded. */
+  get passive(): boolean {
+    return this.#context.passive;
+  }
+
+  /** True if a key provider supplies the keys, so that the client needs none of its own. */
+  get suppliesKeys(): boolean {
+    return this.#context.keys !== undefined;
+  }
+
+  /** Opens a call for an adapter such as `GovernedGroq`. Nothing is decided yet. */
+  open(binding: Binding): Call {
+    return new Call(this.#context, binding);
+  }
+
+  /** Where alerts are written when they have no logger yet; the first client's is taken. */
+  useLogger(logger: AlertLogger): void {
+    this.#logger ??= logger;
+  }
+
+  /** Calls the listener on every such event, until the returned function is called. What a listener throws is ignored. */
+  on<E extends GovernorEvent>(event: E, listener: Listener<E>): () => void {
+    return this.#events.on(event, listener);
+  }
+
+  /**
+   * The decision that a request would get now, by the code that would decide it. Writes nothing. `params` are those of
+   * `chat.completions.create`, or of the operation named.
+   */
+  async explain(params: object, { operation = 'chat.completions', ...binding }: ExplainOptions = {}): Promise<Explanation> {
+    const known = operationNamed(operation);
+    if (!known) throw new PolicyDeniedError({ code: 'invalid-request', rule: 'operation', reason: `Unknown operation ${JSON.stringify(operation)}.` });
+    const request: GovernedRequest = { method: 'post', path: '', url: undefined, operation: known, foreign: false, body: JsonBody.of(params) };
+    return explain(this.#context, binding, request);
+  }
+
+  /** Sums over the calls of a period, once all that has ended is booked. */
+  async report(query: ReportQuery = {}): Promise<Report> {
+    await this.#bookkeeper.settled();
+    await this.#context.usageLog.flush?.();
+    return report(this.#context, this.#governance.timeZone ?? 'UTC', query);
+  }
+
+  /** Live and expired holds, and where the counters and the log disagree, once all that has ended is booked. */
+  async reconcile(): Promise<Reconciliation> {
+    await this.#bookkeeper.settled();
+    await this.#context.usageLog.flush?.();
+    for (const team of Object.keys(this.#governance.teams ?? {})) this.#rulesFor(team);
+    return reconcile(this.#context, [...this.#rules.values()]);
+  }
+
+  /** Resolves when all that has ended is booked and written. Stores that were handed in stay open. */
+  async close(): Promise<void> {
+    await this.#bookkeeper.settled();
+    await this.#context.usageLog.flush?.();
+    for (const store of this.#ownsStores) await store.close?.();
+  }
+
+  #rulesFor(team: string | undefined): TeamRules | undefined {
+    const { teams, defaultTeam } = this.#governance;
+    const name = team ?? defaultTeam ?? (teams ? undefined : 'default');
+    if (name === undefined) return undefined;
+    let rules = this.#rules.get(name);
+    if (rules === undefined) {
+      if (teams && !Object.hasOwn(teams, name)) return undefined;
+      // Without a list of teams a name is a label, and has no rules of its own.
+      rules = teamRules(name, teams?.[name] ?? { concurrency: Infinity }, this.#governance);
+      if (this.#rules.size < MAX_LABELS || teams) this.#rules.set(name, rules);
+    }
+    return rules;
+  }
+
+  #accountsOf(rule: BudgetRule): Accounts {
+    let accounts = this.#accounts.get(rule);
+    if (accounts === undefined) {
+      accounts = new Accounts(rule, this.#governance.timeZone ?? 'UTC');
+      this.#accounts.set(rule, accounts);
+    }
+    return accounts;
+  }
+}

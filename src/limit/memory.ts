@@ -1,0 +1,84 @@
+import { systemClock, type Clock } from '../clock';
+import { LimitStates } from './plan';
+import type { Demand, LimitKind, LimitSnapshot, LimitState, RateLimiter, Slot } from './rate-limiter';
+import { amountOf, amountsOf } from './constraint';
+import { closed } from './refusal';
+import { obstacle, Scheduler } from './scheduler';
+import { MemorySlot } from './slot';
+import { SteadyTime } from './steady-time';
+
+/**
+ * A rate limiter for one process. The user's limits are sliding windows, exact to the clock's resolution; the provider's are
+ * mirrored as it computes them. A demand that need not wait is granted synchronously. Demands whose `limits` and `concurrency`
+ * are frozen and the same arrays each time are the cheapest. `clock` defaults to the machine's.
+ */
+export function memoryRateLimiter({ clock = systemClock }: { readonly clock?: Clock | undefined } = {}): Required<RateLimiter> {
+  return new MemoryRateLimiter(clock);
+}
+
+class MemoryRateLimiter implements Required<RateLimiter> {
+  readonly #time: SteadyTime;
+  readonly #states: LimitStates;
+  readonly #scheduler: Scheduler;
+  #isClosed = false;
+
+  constructor(clock: Clock) {
+    this.#time = new SteadyTime(clock);
+    this.#states = new LimitStates(clock.resolutionMs ?? 0);
+    this.#scheduler = new Scheduler(clock, this.#time, this.#states);
+  }
+
+  acquire(demand: Demand, signal?: AbortSignal): Slot | Promise<Slot> {
+    if (signal?.aborted) return Promise.reject(signal.reason as Error);
+    if (this.#isClosed) return Promise.reject(closed());
+    const now = this.#time.now();
+    const plan = this.#states.plan(demand, now);
+    const amounts = amountsOf(plan.needs, demand);
+    const stop = obstacle(plan.needs, amounts, now, undefined);
+    if (stop !== undefined) return this.#scheduler.wait(demand, plan, stop, signal, now);
+    return new MemorySlot(this.#scheduler, plan.needs, amounts, 0, now + demand.leaseMs);
+  }
+
+  observe(snapshot: LimitSnapshot): void {
+    const now = this.#time.now();
+    const provider = this.#states.providerToTeach(snapshot.provider);
+    const changed = provider.learn(snapshot, this.#time.ofClock(snapshot.at), now);
+    if (changed) this.#states.outdate();
+    if (this.#scheduler.waiting === 0) return;
+    if (changed) this.#scheduler.onLearnt();
+    this.#scheduler.onFreed(this.#states.needsOf(provider));
+  }
+
+  peek(demand: Demand): readonly LimitState[] {
+    const now = this.#time.now();
+    return this.#states.peek(demand).map((need): LimitState => {
+      const { constraint, name, kind, max, windowMs, type } = need;
+      const requested = amountOf(need, demand);
+      const cap = constraint.capacity(max);
+      let at = now;
+      if (requested > cap) at = Infinity;
+      else if (requested > 0) {
+        at = constraint.availableAt(requested, max, now, undefined);
+        // Before it departs it cannot be known; one window from now is the earliest that can be promised.
+        if (at === Infinity && windowMs > 0) at = now + windowMs;
+      }
+      return {
+        name,
+        kind: kind ?? (type === 'pause' ? 'pause' : 'concurrency'),
+        cap: type === 'pause' ? 0 : cap,
+        used: constraint.used(now),
+        requested: type === 'pause' ? 0 : requested,
+        availableAt: this.#time.toClock(at),
+      };
+    });
+  }
+
+  headroom(provider: string, kind: LimitKind): number {
+    return this.#states.provider(provider)?.headroom(kind) ?? Infinity;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#scheduler.close();
+  }
+}

@@ -1,0 +1,90 @@
+import { Constraint, type Holder } from './constraint';
+import { RefillBucket } from './refill-bucket';
+import type { LimitKind, LimitSnapshot } from './rate-limiter';
+
+/** A provider's pause: nobody starts before it is over. Counts who is out, too. */
+export class Pause extends Constraint {
+  until: number = -Infinity;
+  /** Slots that carry the provider and are not released. */
+  inFlight: number = 0;
+
+  override get keepMs(): number {
+    return 0;
+  }
+
+  override capacity(): number {
+    return Infinity;
+  }
+
+  override used(): number {
+    return 0;
+  }
+
+  protected override hasRoom(_amount: number, _max: number, now: number): boolean {
+    return now >= this.until;
+  }
+
+  protected override roomAt(): number {
+    return this.until;
+  }
+
+  override isCertain(): boolean {
+    return true;
+  }
+
+  override take(): void {
+    this.inFlight++;
+  }
+
+  override begin(): number {
+    return 0;
+  }
+
+  override settle(_amount: number, _actual: number | undefined, _ticket: number | undefined, holder: Holder): void {
+    if (!holder.isLapsed) this.inFlight--;
+  }
+
+  override lapse(): void {
+    this.inFlight--;
+  }
+
+  override isIdle(): boolean {
+    return false;
+  }
+}
+
+/** What is known about one provider's limits. */
+export class ProviderState {
+  readonly name: string;
+  readonly pause: Pause = new Pause();
+  /** Grows as limits become known; a new array each time. */
+  buckets: readonly RefillBucket[] = [];
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  /** Returns true if a limit is new or has changed. `at` and `now` are of the steady clock. */
+  learn(snapshot: LimitSnapshot, at: number, now: number): boolean {
+    let changed = false;
+    for (const { kind, windowMs, max, remaining } of snapshot.limits) {
+      if (!(max >= 0) || !(windowMs > 0) || max === Infinity) continue;
+      let bucket = this.buckets.find((known) => known.kind === kind && known.windowMs === windowMs);
+      changed ||= bucket?.max !== max;
+      if (bucket === undefined) {
+        bucket = new RefillBucket(kind, windowMs, max, now);
+        this.buckets = [...this.buckets, bucket];
+      }
+      bucket.learn(max, remaining !== undefined && remaining >= 0 ? remaining : undefined, this.pause.inFlight === 0, at, now);
+    }
+    const until = at + (snapshot.pauseMs ?? 0);
+    if (until > this.pause.until) this.pause.until = until;
+    return changed;
+  }
+
+  headroom(kind: LimitKind): number {
+    let least = Infinity;
+    for (const bucket of this.buckets) if (bucket.kind === kind) least = Math.min(least, bucket.max);
+    return least;
+  }
+}

@@ -1,0 +1,111 @@
+import { APIConnectionTimeoutError, APIError, APIPromise, APIUserAbortError, type Groq } from 'groq-sdk';
+import { Stream } from 'groq-sdk/core/streaming';
+import type { Call } from '../call';
+import type { CallOutcome } from '../usage/usage-log';
+import { Meter } from './meter';
+import { MeteredIterator, type Reader, isAbortError } from './metered-iterator';
+import { tap } from './tap';
+
+// An answer that the caller drops is booked when it is collected. Nothing here keeps what it watches alive.
+const dropped = new FinalizationRegistry<{ readonly meter: Meter; readonly holder: number }>(({ meter, holder }) => meter.abandoned(holder));
+
+type ResponseProps = Awaited<ConstructorParameters<typeof APIPromise>[1]>;
+
+/**
+ * The SDK's promise, which books the call when its answer has been consumed, in whichever way: parsed values are read as the
+ * caller gets them, and only a raw `Response` that is handed out is tapped.
+ */
+export class GovernedPromise<T> extends APIPromise<T> {
+  readonly #meter: Meter;
+  #parsed = false;
+  #tapped: Promise<Response> | undefined;
+
+  constructor(client: Groq, inner: APIPromise<T>, call: Call) {
+    const meter = new Meter(call);
+    // In the chain, not beside it: a rejection that nobody handles stays unhandled, once.
+    const answered = inner.asResponse().then(
+      (response) => {
+        // All that APIPromise reads of it: parsing is the inner promise's.
+        const props = { response } as ResponseProps;
+        if (call.pricedByRequest) meter.completed(undefined);
+        else if (!meter.wanted) dropped.register(props, { meter, holder: meter.heldBy() });
+        return props;
+      },
+      (error: unknown) => {
+        call.failed(error, outcomeOf(error), billedText(error));
+        throw error;
+      },
+    );
+    super(client, answered, () => {
+      meter.heldBy();
+      return inner.then(
+        (value) => metered(client, value, meter),
+        (error: unknown) => unparsed(error, meter),
+      );
+    });
+    this.#meter = meter;
+  }
+
+  override then<A = T, B = never>(onfulfilled?: ((value: T) => A | PromiseLike<A>) | null, onrejected?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<A | B> {
+    this.#parsed = true;
+    if (!this.#meter.wanted) this.#meter.heldBy();
+    return super.then(onfulfilled, onrejected);
+  }
+
+  override asResponse(): Promise<Response> {
+    return (this.#tapped ??= super.asResponse().then((response) => this.#handOut(response)));
+  }
+
+  override async withResponse(): Promise<{ data: T; response: Response }> {
+    const [data, response] = await Promise.all([this.then((value) => value), super.asResponse()]);
+    return { data, response };
+  }
+
+  #handOut(response: Response): Response {
+    // Whoever parses it, books it.
+    if (this.#parsed) return response;
+    const tapped = tap(response, this.#meter);
+    dropped.register(tapped, { meter: this.#meter, holder: this.#meter.heldBy() });
+    return tapped;
+  }
+}
+
+function metered<T>(client: Groq, value: T, meter: Meter): T {
+  if (!(value instanceof Stream)) {
+    meter.completed(value);
+    return value;
+  }
+  const source = value as Stream<unknown>;
+  const { controller } = source;
+  const reader: Reader = { pending: 0 };
+  const begin = (iterator: object): void => {
+    dropped.register(iterator, { meter, holder: meter.reading() });
+  };
+  // A read under way sees the abort itself.
+  controller.signal.addEventListener('abort', () => reader.pending === 0 && meter.broken('aborted'), { once: true });
+  const stream = new Stream(() => new MeteredIterator(source[Symbol.asyncIterator](), meter, reader, controller.signal, begin), controller, client);
+  dropped.register(stream, { meter, holder: meter.heldBy() });
+  return stream as T;
+}
+
+function unparsed(error: unknown, meter: Meter): never {
+  meter.unreadable(isAbortError(error) ? 'aborted' : 'error');
+  throw error;
+}
+
+function outcomeOf(error: unknown): CallOutcome {
+  if (error instanceof APIConnectionTimeoutError) return 'timeout';
+  return error instanceof APIUserAbortError ? 'aborted' : 'error';
+}
+
+// Text was generated, and whether Groq charges for it is not published.
+const GENERATED: ReadonlySet<unknown> = new Set(['json_validate_failed', 'tool_use_failed']);
+
+function billedText(error: unknown): string | undefined {
+  if (!(error instanceof APIError)) return undefined;
+  const body: unknown = error.error;
+  const details: unknown = typeof body === 'object' && body !== null ? Reflect.get(body, 'error') : undefined;
+  if (typeof details !== 'object' || details === null || !GENERATED.has(Reflect.get(details, 'code'))) return undefined;
+  const text: unknown = Reflect.get(details, 'failed_generation');
+  return typeof text === 'string' ? text : '';
+}
