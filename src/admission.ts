@@ -23,22 +23,41 @@ export interface Held {
 // An answer of fewer tokens is not worth its prompt: rather than clamp below this, the call is refused.
 const LEAST_OUTPUT = 16;
 
+/** True if a budget applies to the call. */
+export function needsHold({ rules, spends }: Assessment): boolean {
+  return spends && rules !== undefined && rules.budgets.length > 0;
+}
+
+/** What is kept in mind for a call that no budget applies to: its upper cost, for estimates. */
+export function unheld(assessment: Assessment): Held {
+  return unstored(assessment.upperNanos(assessment.outputBound ?? 0), assessment.outputBound, false);
+}
+
 /**
  * Holds the call's upper cost, lowering the output where it may to what the budgets can pay. Throws the refusal. `explain()`
  * passes a store that only looks.
  */
-export async function hold(assessment: Assessment, context: Context, store: Pick<BudgetStore, 'reserve' | 'settle'>): Promise<Held> {
+export async function hold(
+  assessment: Assessment,
+  context: Context,
+  store: Pick<BudgetStore, 'reserve' | 'settle'>,
+): Promise<Held> {
   const { rules, outputBound } = assessment;
+  if (rules === undefined || !needsHold(assessment)) return unheld(assessment);
   let outputTokens = outputBound;
   let nanos = assessment.upperNanos(outputTokens ?? 0);
-  if (rules === undefined || rules.budgets.length === 0 || !assessment.spends) return unstored(nanos, outputTokens, false);
   const clampable = outputTokens !== undefined && (assessment.explicitOutput === undefined || rules.clampToBudget);
   // Others may take what was seen to be free, so look again; whoever loses three times is refused.
   for (let tries = 0; ; tries++) {
     const lines = holdLines(assessment, context, nanos);
     let reserved: Reserved;
     try {
-      reserved = await store.reserve({ id: assessment.id, at: assessment.at, expiresAt: assessment.at + context.holdTimeoutMs, lines: lines.all });
+      reserved = await store.reserve({
+        id: assessment.id,
+        at: assessment.at,
+        expiresAt: assessment.at + context.holdTimeoutMs,
+        lines: lines.all,
+      });
     } catch (error) {
       return storeFailed(assessment, context, store, error, unstored(nanos, outputTokens, true));
     }
@@ -89,7 +108,11 @@ function splitOf({ per }: BudgetRule, { binding, key, model, team }: Assessment)
 }
 
 // How many output tokens the tightest budget can still pay, after the prompt.
-function affordableOutput(assessment: Assessment, rules: ReadonlyMap<string, BudgetRule>, states: readonly BudgetState[]): number {
+function affordableOutput(
+  assessment: Assessment,
+  rules: ReadonlyMap<string, BudgetRule>,
+  states: readonly BudgetState[],
+): number {
   let room = Infinity;
   for (const { account, spentNanos, heldNanos } of states) {
     const rule = rules.get(account);
@@ -103,7 +126,12 @@ function affordableOutput(assessment: Assessment, rules: ReadonlyMap<string, Bud
 }
 
 // In observe mode everything is held, and what would have been refused is noted.
-function observeExcess(assessment: Assessment, rules: ReadonlyMap<string, BudgetRule>, states: readonly BudgetState[], nanos: number): void {
+function observeExcess(
+  assessment: Assessment,
+  rules: ReadonlyMap<string, BudgetRule>,
+  states: readonly BudgetState[],
+  nanos: number,
+): void {
   const before = states.map((state) => ({ ...state, heldNanos: state.heldNanos - nanos }));
   const exceeding = before.filter(({ account, spentNanos, heldNanos }) => {
     const rule = rules.get(account);
@@ -157,8 +185,20 @@ const unstored = (nanos: number, outputTokens: number | undefined, ungoverned: b
   ungoverned,
 });
 
-function storeFailed(assessment: Assessment, context: Context, store: Pick<BudgetStore, 'settle'>, error: unknown, held: Held): Held {
-  context.events.emit('store-unavailable', { at: assessment.at, store: 'budgetStore', during: 'reserve', callId: assessment.id, error });
+function storeFailed(
+  assessment: Assessment,
+  context: Context,
+  store: Pick<BudgetStore, 'settle'>,
+  error: unknown,
+  held: Held,
+): Held {
+  context.events.emit('store-unavailable', {
+    at: assessment.at,
+    store: 'budgetStore',
+    during: 'reserve',
+    callId: assessment.id,
+    error,
+  });
   // It may have been held although the answer was lost; freeing an unknown id changes nothing.
   void Promise.resolve()
     .then(() => store.settle({ id: assessment.id, spentNanos: 0, at: assessment.at }))

@@ -32,7 +32,12 @@ export class Alerts {
   }
 
   /** Looks at the states after a settlement. */
-  look(record: UsageRecord, rules: ReadonlyMap<string, BudgetRule>, states: readonly BudgetState[], settlement: Settlement): void {
+  look(
+    record: UsageRecord,
+    rules: ReadonlyMap<string, BudgetRule>,
+    states: readonly BudgetState[],
+    settlement: Settlement,
+  ): void {
     for (const state of states) {
       const rule = rules.get(state.account);
       if (!rule || rule.alerts.length === 0) continue;

@@ -2,7 +2,13 @@
 // come this way.
 
 import type { Binding, Context } from './context';
-import { type GovernanceError, PolicyDeniedError, UngovernedRequestError, UnknownTeamError, UnpricedModelError } from './errors';
+import {
+  type GovernanceError,
+  PolicyDeniedError,
+  UngovernedRequestError,
+  UnknownTeamError,
+  UnpricedModelError,
+} from './errors';
 import type { ApiKey } from './keys/key-provider';
 import type { Amounts } from './limit/rate-limiter';
 import { applyPolicies } from './policy/apply';
@@ -110,9 +116,19 @@ export class Assessment {
     if (this.rates === undefined) return 0;
     switch (this.operation?.kind) {
       case 'speech':
-        return costNanos(this.rates, { promptTokens: 0, cachedTokens: 0, completionTokens: 0, characters: this.input?.characters ?? 0 });
+        return costNanos(this.rates, {
+          promptTokens: 0,
+          cachedTokens: 0,
+          completionTokens: 0,
+          characters: this.input?.characters ?? 0,
+        });
       case 'audio':
-        return costNanos(this.rates, { promptTokens: 0, cachedTokens: 0, completionTokens: 0, audioSeconds: this.input?.audioSeconds ?? 0 });
+        return costNanos(this.rates, {
+          promptTokens: 0,
+          cachedTokens: 0,
+          completionTokens: 0,
+          audioSeconds: this.input?.audioSeconds ?? 0,
+        });
       case 'embeddings':
         return costNanos(this.rates, { promptTokens, cachedTokens: 0, completionTokens: 0 });
       default:
@@ -178,7 +194,9 @@ function checkEndpoint(assessment: Assessment, context: Context): GovernanceErro
   if (operation) return undefined;
   const name = `${method.toUpperCase()} ${path}`;
   if (!context.allowedOperations.has(name)) {
-    return refuse(`nobody here knows what it costs. Add ${JSON.stringify(name)} to governance.allowOperations to send it unmetered.`);
+    return refuse(
+      `nobody here knows what it costs. Add ${JSON.stringify(name)} to governance.allowOperations to send it unmetered.`,
+    );
   }
   assessment.operation = { name, kind: 'free' };
   return undefined;
@@ -207,10 +225,16 @@ function checkPrice(assessment: Assessment, context: Context): GovernanceError |
   if (!assessment.spends || operation === undefined) return undefined;
   if (row) {
     const rates = ratesOf(row);
-    const rate = operation.kind === 'audio' ? rates.audioPerHour : operation.kind === 'speech' ? rates.charactersPerMillion : rates.inputPerMillion;
+    const rate =
+      operation.kind === 'audio'
+        ? rates.audioPerHour
+        : operation.kind === 'speech'
+          ? rates.charactersPerMillion
+          : rates.inputPerMillion;
     if (!Number.isNaN(rate)) assessment.rates = rates;
   }
-  if (assessment.rates === undefined && !context.passive) return new UnpricedModelError({ ...assessment.subject, model, priceVersion: context.prices.version });
+  if (assessment.rates === undefined && !context.passive)
+    return new UnpricedModelError({ ...assessment.subject, model, priceVersion: context.prices.version });
   return undefined;
 }
 
@@ -234,7 +258,8 @@ export function measure(assessment: Assessment, context: Context): GovernanceErr
   let bound = assessment.explicitOutput;
   if (bound === undefined) {
     bound = row?.maxOutputTokens ?? UNKNOWN_MODEL_OUTPUT;
-    for (const rule of rules?.rules ?? []) bound = Math.min(bound, rule.defaultMaxTokens ?? Infinity, rule.maxTokensPerRequest ?? Infinity);
+    for (const rule of rules?.rules ?? [])
+      bound = Math.min(bound, rule.defaultMaxTokens ?? Infinity, rule.maxTokensPerRequest ?? Infinity);
     bound = Math.max(1, Math.min(bound, tokenRoom(assessment, context)));
   }
   assessment.outputBound = bound;
@@ -253,6 +278,7 @@ function tokenRoom({ rules, promptEstimate, model }: Assessment, context: Contex
   }
   const { rateLimiter } = context;
   const learnt = rateLimiter.headroom?.(model, 'tokens');
-  if (learnt !== undefined) room = Math.min(room, learnt - promptEstimate, rateLimiter.headroom?.(model, 'outputTokens') ?? Infinity);
+  if (learnt !== undefined)
+    room = Math.min(room, learnt - promptEstimate, rateLimiter.headroom?.(model, 'outputTokens') ?? Infinity);
   return room;
 }

@@ -63,7 +63,13 @@ export class Bookkeeper {
         if (charge.rulesByAccount) this.#alerts.look(record, charge.rulesByAccount, states, settlement);
         break;
       } catch (error) {
-        this.#events.emit('store-unavailable', { at: this.#clock.now(), store: 'budgetStore', during: 'settle', callId: charge.id, error });
+        this.#events.emit('store-unavailable', {
+          at: this.#clock.now(),
+          store: 'budgetStore',
+          during: 'settle',
+          callId: charge.id,
+          error,
+        });
         const delay = RETRY_DELAYS_MS[tries];
         if (delay === undefined) break;
         await this.#clock.sleep(delay);
@@ -88,7 +94,13 @@ export class Bookkeeper {
   async #failedToWrite(record: UsageRecord, first: unknown): Promise<void> {
     let error = first;
     for (const delay of RETRY_DELAYS_MS) {
-      this.#events.emit('store-unavailable', { at: this.#clock.now(), store: 'usageLog', during: 'record', callId: record.id, error });
+      this.#events.emit('store-unavailable', {
+        at: this.#clock.now(),
+        store: 'usageLog',
+        during: 'record',
+        callId: record.id,
+        error,
+      });
       await this.#clock.sleep(delay);
       try {
         return await this.#usageLog.record(record);

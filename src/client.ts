@@ -68,8 +68,11 @@ export class GovernedGroq extends Groq {
   }
 
   async #admit(call: Call, given: Parameters<Groq['request']>[0], retries: number | null | undefined): Promise<Options> {
-    const { options, request } = this.governor.passive ? glance(await given) : await snapshot(this, await given, (o) => super.buildRequest(o));
-    await call.admit(request, retries ?? options.maxRetries ?? this.maxRetries, options.stream === true);
+    const options = { ...(await given) };
+    const taken = this.governor.passive ? glance(options) : snapshot(this, options, (each) => super.buildRequest(each));
+    const request = taken instanceof Promise ? await taken : taken;
+    const held = call.admit(request, retries ?? options.maxRetries ?? this.maxRetries, options.stream === true);
+    if (held) await held;
     calls.set(options, call);
     return options;
   }
@@ -79,10 +82,14 @@ export class GovernedGroq extends Groq {
     const [options, ...rest] = args;
     const call = calls.get(options);
     if (!call) return super.buildRequest(...args);
-    await turn(call, options.signal);
+    const waiting = turn(call, options.signal);
+    if (waiting) await waiting;
     // The body has been written already, so the SDK need not write it again.
     const built = await super.buildRequest(typeof call.body === 'string' ? { ...options, body: {} } : options, ...rest);
-    if (!this.governor.passive) await seal(call, options, built, this.fetchOptions, () => super.buildRequest({ ...options, body: {}, headers: {}, fetchOptions: {} }));
+    const clean = (): ReturnType<Groq['buildRequest']> =>
+      super.buildRequest({ ...options, body: {}, headers: {}, fetchOptions: {} });
+    const sealing = this.governor.passive ? undefined : seal(call, options, built, this.fetchOptions, clean);
+    if (sealing) await sealing;
     calls.set(built.req, call);
     return built;
   }
@@ -90,7 +97,7 @@ export class GovernedGroq extends Groq {
   /** Once per attempt: note when it leaves and what comes back. */
   override fetchWithTimeout(...args: Parameters<Groq['fetchWithTimeout']>): Promise<Response> {
     const call = args[1] && calls.get(args[1]);
-    if (call) return send(call, () => super.fetchWithTimeout(...args));
+    if (call) return send(call, super.fetchWithTimeout(...args));
     return this.governor.passive ? super.fetchWithTimeout(...args) : Promise.reject(ungoverned(args));
   }
 }

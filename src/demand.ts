@@ -1,6 +1,6 @@
 import type { Assessment } from './assessment';
 import type { Context } from './context';
-import type { Demand, LimitDemand } from './limit/rate-limiter';
+import type { Amounts, Demand, LimitDemand } from './limit/rate-limiter';
 
 /** What one attempt of the call asks of the rate limiter. */
 export function demandOf(assessment: Assessment, context: Context): Demand {
@@ -8,13 +8,17 @@ export function demandOf(assessment: Assessment, context: Context): Demand {
   let limits: readonly LimitDemand[] = rules?.sharedLimits ?? [];
   if (rules && rules.splitLimits.length > 0) {
     const splits = { team: rules.name, user: binding.user ?? '', key: key?.id ?? '', model };
-    limits = [...limits, ...rules.splitLimits.map((limit) => ({ ...limit, key: `${limit.key}/${splits[limit.per ?? 'team']}` }))];
+    limits = [
+      ...limits,
+      ...rules.splitLimits.map((limit) => ({ ...limit, key: `${limit.key}/${splits[limit.per ?? 'team']}` })),
+    ];
   }
+  const expected = assessment.amounts(assessment.promptEstimate);
   return {
     id: assessment.id,
     team: assessment.team,
-    amounts: assessment.amounts(assessment.promptBound),
-    expected: assessment.amounts(assessment.promptEstimate),
+    amounts: fitted(assessment.amounts(assessment.promptBound), expected, limits),
+    expected,
     limits,
     concurrency: rules?.concurrency ?? [],
     provider: model,
@@ -25,4 +29,13 @@ export function demandOf(assessment: Assessment, context: Context): Demand {
     maxQueueSize: context.maxQueueSize,
     leaseMs: context.holdTimeoutMs,
   };
+}
+
+// A bound above a limit is no reason to refuse what will most likely fit: it takes the whole limit until its size is known.
+function fitted(bound: Amounts, expected: Amounts, limits: readonly LimitDemand[]): Amounts {
+  let amounts = bound;
+  for (const { kind, max } of limits) {
+    if (amounts[kind] > max && expected[kind] <= max) amounts = { ...amounts, [kind]: max };
+  }
+  return amounts;
 }

@@ -182,7 +182,11 @@ export class NoKeyError extends GovernanceError {
   declare readonly code: 'no-key';
 
   constructor(subject: ErrorSubject = {}) {
-    super('no-key', `No API key is available for ${subject.team === undefined ? 'this call' : `team "${subject.team}"`}. Check governance.keys.`, subject);
+    super(
+      'no-key',
+      `No API key is available for ${subject.team === undefined ? 'this call' : `team "${subject.team}"`}. Check governance.keys.`,
+      subject,
+    );
   }
 }
 
@@ -235,7 +239,10 @@ export class GovernanceConfigError extends GovernanceError {
   readonly issues: readonly ConfigIssue[];
 
   constructor(issues: readonly ConfigIssue[]) {
-    super('invalid-config', `Invalid governance:\n${issues.map(({ path, message }) => `  ${path || 'governance'}: ${message}`).join('\n')}`);
+    super(
+      'invalid-config',
+      `Invalid governance:\n${issues.map(({ path, message }) => `  ${path || 'governance'}: ${message}`).join('\n')}`,
+    );
     this.issues = issues;
   }
 }

@@ -106,7 +106,8 @@ export class Events {
   emit<E extends GovernorEvent>(event: E, value: GovernorEvents[E]): void {
     const listeners: Set<Listener<E>> | undefined = this.#listeners[event];
     if (listeners === undefined || listeners.size === 0) return;
-    for (const listener of [...listeners]) {
+    // A set may change while it is walked: a listener that is added meanwhile hears of this event too.
+    for (const listener of listeners) {
       try {
         const returned: unknown = listener(value);
         if (returned instanceof Promise) returned.catch(() => {});

@@ -62,7 +62,9 @@ export async function explain(context: Context, binding: Binding, request: Gover
   const bounded = assessment.explicitOutput !== undefined || (assessment.rules?.needsBound ?? false);
   return {
     allowed: refusal === undefined && waitMs !== Infinity,
-    ...(refusal ? { code: refusal.code, reason: refusal.message } : waitMs === Infinity && { code: 'rate-limit-wait', reason: 'The request can never fit a rate limit.' }),
+    ...(refusal
+      ? { code: refusal.code, reason: refusal.message }
+      : waitMs === Infinity && { code: 'rate-limit-wait', reason: 'The request can never fit a rate limit.' }),
     maxCompletionTokens: bounded ? outputTokens : undefined,
     upperCostUsd: requested / NANOS_PER_USD,
     waitMs,
@@ -80,7 +82,9 @@ function lookingAt(store: BudgetStore): Pick<BudgetStore, 'reserve' | 'settle'> 
         const state = states.find((each) => each.account === account);
         return (state ? state.spentNanos + state.heldNanos : 0) + nanos > limitNanos;
       });
-      return exceeded.length === 0 ? { ok: true, states } : { ok: false, exceeded: exceeded.map(({ account }) => account), states };
+      return exceeded.length === 0
+        ? { ok: true, states }
+        : { ok: false, exceeded: exceeded.map(({ account }) => account), states };
     },
     settle: () => Promise.resolve({ states: [] }),
   };
@@ -107,12 +111,22 @@ async function explainBudgets(assessment: Assessment, context: Context, nanos: n
 
 async function explainRates(assessment: Assessment, context: Context): Promise<ExplainedLimit[]> {
   const states = (await context.rateLimiter.peek?.(demandOf(assessment, context))) ?? [];
-  return states.map(({ name, kind, cap, used, requested, availableAt }) => ({ name, kind, cap, used, held: 0, requested, resetsAt: availableAt, binding: false }));
+  return states.map(({ name, kind, cap, used, requested, availableAt }) => ({
+    name,
+    kind,
+    cap,
+    used,
+    held: 0,
+    requested,
+    resetsAt: availableAt,
+    binding: false,
+  }));
 }
 
 function markBinding(limits: readonly ExplainedLimit[], refusal: GovernanceError | undefined, now: number): ExplainedLimit[] {
   let binding: ExplainedLimit | undefined;
-  if (refusal instanceof BudgetExceededError) binding = limits.find(({ kind, name }) => kind === 'budget' && name === refusal.budget);
+  if (refusal instanceof BudgetExceededError)
+    binding = limits.find(({ kind, name }) => kind === 'budget' && name === refusal.budget);
   else if (refusal === undefined) {
     const waits = limits.filter(({ kind, resetsAt }) => kind !== 'budget' && resetsAt > now);
     binding = waits.length > 0 ? waits.reduce((a, b) => (b.resetsAt > a.resetsAt ? b : a)) : leastRoom(limits);
@@ -122,6 +136,10 @@ function markBinding(limits: readonly ExplainedLimit[], refusal: GovernanceError
 
 // How many more such requests fit.
 function leastRoom(limits: readonly ExplainedLimit[]): ExplainedLimit | undefined {
-  const room = ({ cap, used, held, requested }: ExplainedLimit): number => (requested > 0 ? (cap - used - held) / requested : Infinity);
-  return limits.reduce<ExplainedLimit | undefined>((least, limit) => (least === undefined || room(limit) < room(least) ? limit : least), undefined);
+  const room = ({ cap, used, held, requested }: ExplainedLimit): number =>
+    requested > 0 ? (cap - used - held) / requested : Infinity;
+  return limits.reduce<ExplainedLimit | undefined>(
+    (least, limit) => (least === undefined || room(limit) < room(least) ? limit : least),
+    undefined,
+  );
 }

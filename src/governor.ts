@@ -71,7 +71,9 @@ export class Governor {
       policies: policies ?? [],
       allowedOperations: new Set(allowOperations),
       calibration: new Calibration(),
-      passive: [teams, organization, policies, keys, unpricedModels, allowOperations, defaultTeam].every((option) => option === undefined),
+      passive: [teams, organization, policies, keys, unpricedModels, allowOperations, defaultTeam].every(
+        (option) => option === undefined,
+      ),
       observe: governance.mode === 'observe',
       onStoreFailure: governance.onStoreFailure ?? 'deny',
       knownTeams: teams ? Object.keys(teams).length : 0,
@@ -122,8 +124,20 @@ export class Governor {
    */
   async explain(params: object, { operation = 'chat.completions', ...binding }: ExplainOptions = {}): Promise<Explanation> {
     const known = operationNamed(operation);
-    if (!known) throw new PolicyDeniedError({ code: 'invalid-request', rule: 'operation', reason: `Unknown operation ${JSON.stringify(operation)}.` });
-    const request: GovernedRequest = { method: 'post', path: '', url: undefined, operation: known, foreign: false, body: JsonBody.of(params) };
+    if (!known)
+      throw new PolicyDeniedError({
+        code: 'invalid-request',
+        rule: 'operation',
+        reason: `Unknown operation ${JSON.stringify(operation)}.`,
+      });
+    const request: GovernedRequest = {
+      method: 'post',
+      path: '',
+      url: undefined,
+      operation: known,
+      foreign: false,
+      body: JsonBody.of(params),
+    };
     return explain(this.#context, binding, request);
   }
 

@@ -3,6 +3,7 @@
 import * as z from 'zod/mini';
 import { systemClock } from './clock';
 import { type ConfigIssue, GovernanceConfigError } from './errors';
+import { isTimeZone } from './budget/window';
 import type { BudgetOptions, Governance, RuleOptions } from './governance';
 import { MAX_NANOS, NANOS_PER_USD } from './money';
 import { type PriceBook, type PriceRow, isPriced } from './price/price-book';
@@ -12,7 +13,11 @@ import { matcher } from './settings';
 const MAX_USD = Math.floor(MAX_NANOS / NANOS_PER_USD);
 
 const shown = (value: unknown): string =>
-  typeof value === 'string' ? JSON.stringify(value.slice(0, 60)) : typeof value === 'object' ? typeof value : String(value);
+  typeof value === 'string'
+    ? JSON.stringify(value.slice(0, 60))
+    : typeof value === 'object' || typeof value === 'function'
+      ? typeof value
+      : `${value as number}`;
 const expected = (what: string) => (issue: { readonly input?: unknown }) =>
   `Expected ${what}, got ${shown(issue.input)} (${issue.input === null ? 'null' : typeof issue.input})`;
 
@@ -20,31 +25,59 @@ const number = (what: string, holds: (value: number) => boolean): z.ZodMiniType<
   z.custom<number>((value) => typeof value === 'number' && holds(value), { error: expected(what) });
 const string = (what: string, holds: (value: string) => boolean = (value) => value !== ''): z.ZodMiniType<string> =>
   z.custom<string>((value) => typeof value === 'string' && holds(value), { error: expected(what) });
-const oneOf = (...values: readonly string[]): z.ZodMiniType<string> => string(values.map((value) => `'${value}'`).join(' or '), (value) => values.includes(value));
+const oneOf = (...values: readonly string[]): z.ZodMiniType<string> =>
+  string(values.map((value) => `'${value}'`).join(' or '), (value) => values.includes(value));
 const members = (what: string, ...names: readonly string[]): z.ZodMiniType =>
-  z.custom((value) => typeof value === 'object' && value !== null && names.every((name) => name in value && typeof Reflect.get(value, name) === 'function'), {
-    error: expected(`${what}, an object with ${names.join(', ')}`),
-  });
+  z.custom(
+    (value) =>
+      typeof value === 'object' &&
+      value !== null &&
+      names.every((name) => name in value && typeof Reflect.get(value, name) === 'function'),
+    {
+      error: expected(`${what}, an object with ${names.join(', ')}`),
+    },
+  );
 
 const usd = number(`an amount in USD from 0 to ${MAX_USD}`, (value) => value >= 0 && value <= MAX_USD);
 const count = number('a whole number of 0 or more', (value) => Number.isSafeInteger(value) && value >= 0);
 const positive = number('a whole number of 1 or more', (value) => Number.isSafeInteger(value) && value >= 1);
-const positiveOrInfinity = number('a whole number of 1 or more, or Infinity', (value) => value === Infinity || (Number.isSafeInteger(value) && value >= 1));
+const positiveOrInfinity = number(
+  'a whole number of 1 or more, or Infinity',
+  (value) => value === Infinity || (Number.isSafeInteger(value) && value >= 1),
+);
 const duration = number('milliseconds, a number of 1 or more', (value) => Number.isFinite(value) && value >= 1);
 const durationOrInfinity = number('milliseconds, a number of 0 or more, or Infinity', (value) => value >= 0);
 const names = z.array(string('a name that is not empty'), { error: expected('a list of names') });
 
 const period = z.custom(
-  (value) => value === 'day' || value === 'week' || value === 'month' || (typeof value === 'object' && value !== null && duration.safeParse(Reflect.get(value, 'rollingMs')).success && Object.keys(value).length === 1),
+  (value) =>
+    value === 'day' ||
+    value === 'week' ||
+    value === 'month' ||
+    (typeof value === 'object' &&
+      value !== null &&
+      duration.safeParse(Reflect.get(value, 'rollingMs')).success &&
+      Object.keys(value).length === 1),
   { error: expected("'day', 'week', 'month' or { rollingMs: milliseconds }") },
 );
 const per = oneOf('team', 'user', 'key', 'model');
 const perOrTag = z.custom(
-  (value) => per.safeParse(value).success || (typeof value === 'object' && value !== null && typeof Reflect.get(value, 'tag') === 'string' && Reflect.get(value, 'tag') !== ''),
+  (value) =>
+    per.safeParse(value).success ||
+    (typeof value === 'object' &&
+      value !== null &&
+      typeof Reflect.get(value, 'tag') === 'string' &&
+      Reflect.get(value, 'tag') !== ''),
   { error: expected("'team', 'user', 'key', 'model' or { tag: name }") },
 );
 
-const budget = z.strictObject({ limitUsd: usd, window: period, per: z.optional(perOrTag), soft: z.optional(z.boolean()), name: z.optional(string('a name that is not empty')) });
+const budget = z.strictObject({
+  limitUsd: usd,
+  window: period,
+  per: z.optional(perOrTag),
+  soft: z.optional(z.boolean()),
+  name: z.optional(string('a name that is not empty')),
+});
 const limit = z.strictObject({
   kind: oneOf('requests', 'tokens', 'inputTokens', 'outputTokens', 'audioSeconds'),
   max: count,
@@ -62,7 +95,9 @@ const rules = {
   allowedServiceTiers: z.optional(names),
   monthlyBudgetUsd: z.optional(usd),
   budgets: z.optional(z.array(budget)),
-  alertsAt: z.optional(z.array(number('a share of the budget above 0, e.g. 0.8', (value) => value > 0 && Number.isFinite(value)))),
+  alertsAt: z.optional(
+    z.array(number('a share of the budget above 0, e.g. 0.8', (value) => value > 0 && Number.isFinite(value))),
+  ),
   alertsAtUsd: z.optional(z.array(usd)),
   rateLimitRPM: z.optional(count),
   rateLimitRPD: z.optional(count),
@@ -91,7 +126,11 @@ const governanceShape = z.strictObject({
   rateLimiter: z.optional(members('a RateLimiter', 'acquire')),
   usageLog: z.optional(members('a UsageLog', 'record', 'summarize')),
   prices: z.optional(members('a PriceBook', 'price')),
-  unpricedModels: z.optional(z.custom((value) => value === 'deny' || (typeof value === 'object' && value !== null && isPriced(value as PriceRow)), { error: expected("'deny' or a price row with inputPerMillionUsd and outputPerMillionUsd") })),
+  unpricedModels: z.optional(
+    z.custom((value) => value === 'deny' || (typeof value === 'object' && value !== null && isPriced(value as PriceRow)), {
+      error: expected("'deny' or a price row with inputPerMillionUsd and outputPerMillionUsd"),
+    }),
+  ),
   keys: z.optional(members('a KeyProvider', 'key')),
   mode: z.optional(oneOf('enforce', 'observe')),
   onStoreFailure: z.optional(oneOf('deny', 'allow')),
@@ -99,18 +138,15 @@ const governanceShape = z.strictObject({
   timeZone: z.optional(string("an IANA time zone, e.g. 'Europe/Berlin'", isTimeZone)),
   holdTimeoutMs: z.optional(duration),
   queueTimeoutMs: z.optional(durationOrInfinity),
-  maxQueueSize: z.optional(number('a whole number of 0 or more, or Infinity', (value) => value === Infinity || (Number.isSafeInteger(value) && value >= 0))),
+  maxQueueSize: z.optional(
+    number(
+      'a whole number of 0 or more, or Infinity',
+      (value) => value === Infinity || (Number.isSafeInteger(value) && value >= 0),
+    ),
+  ),
   maxRetryAfterMs: z.optional(durationOrInfinity),
   clock: z.optional(members('a Clock', 'now', 'sleep')),
 });
-
-function isTimeZone(name: string): boolean {
-  try {
-    return new Intl.DateTimeFormat('en', { timeZone: name }) !== undefined;
-  } catch {
-    return false;
-  }
-}
 
 /**
  * Checks a governance and returns it, with the names of its teams as types. Throws a `GovernanceConfigError` that lists every
@@ -130,7 +166,8 @@ export function governanceIssues(governance: unknown): ConfigIssue[] {
   const issues = teamIssues(governance);
   if (issues.length > 0) return issues;
   const { teams = {}, defaultTeam } = checked;
-  if (defaultTeam !== undefined && !Object.hasOwn(teams, defaultTeam)) issues.push({ path: 'defaultTeam', message: `Expected one of the teams, got ${shown(defaultTeam)}` });
+  if (defaultTeam !== undefined && !Object.hasOwn(teams, defaultTeam))
+    issues.push({ path: 'defaultTeam', message: `Expected one of the teams, got ${shown(defaultTeam)}` });
   if (checked.organization) issues.push(...ruleIssues('organization', checked.organization, checked));
   for (const [name, options] of Object.entries(teams)) issues.push(...ruleIssues(`teams.${name}`, options, checked));
   return issues;
@@ -139,8 +176,13 @@ export function governanceIssues(governance: unknown): ConfigIssue[] {
 function teamIssues(governance: unknown): ConfigIssue[] {
   const teams: unknown = typeof governance === 'object' && governance !== null ? Reflect.get(governance, 'teams') : undefined;
   if (teams === undefined) return [];
-  if (typeof teams !== 'object' || teams === null || Array.isArray(teams)) return [{ path: 'teams', message: `Expected a record of teams by name, got ${shown(teams)}` }];
-  return Object.entries(teams).flatMap(([name, options]) => (name === '' ? [{ path: 'teams', message: 'A team needs a name that is not empty' }] : issuesOf(`teams.${name}`, team, options)));
+  if (typeof teams !== 'object' || teams === null || Array.isArray(teams))
+    return [{ path: 'teams', message: `Expected a record of teams by name, got ${shown(teams)}` }];
+  return Object.entries(teams).flatMap(([name, options]) =>
+    name === ''
+      ? [{ path: 'teams', message: 'A team needs a name that is not empty' }]
+      : issuesOf(`teams.${name}`, team, options),
+  );
 }
 
 function issuesOf(prefix: string, schema: z.ZodMiniType, value: unknown): ConfigIssue[] {
@@ -148,18 +190,31 @@ function issuesOf(prefix: string, schema: z.ZodMiniType, value: unknown): Config
   if (result.success) return [];
   return result.error.issues.flatMap((issue) => {
     const path = [prefix, ...issue.path.map(String)].filter((part) => part !== '').join('.');
-    if (issue.code !== 'unrecognized_keys') return [{ path, message: issue.message.startsWith('Expected') ? issue.message : `${issue.message}, got ${shown(value)}` }];
-    return issue.keys.map((key) => ({ path: path === '' ? key : `${path}.${key}`, message: `Unknown field.${suggestion(key, schema)}` }));
+    if (issue.code !== 'unrecognized_keys')
+      return [
+        { path, message: issue.message.startsWith('Expected') ? issue.message : `${issue.message}, got ${shown(value)}` },
+      ];
+    return issue.keys.map((key) => ({
+      path: path === '' ? key : `${path}.${key}`,
+      message: `Unknown field.${suggestion(key, schema)}`,
+    }));
   });
 }
 
 function suggestion(key: string, schema: z.ZodMiniType): string {
   const known = schema instanceof z.ZodMiniObject ? Object.keys(schema.shape) : [];
-  const near = known.find((name) => name.toLowerCase() === key.toLowerCase()) ?? known.find((name) => letters(name) === letters(key));
+  const near =
+    known.find((name) => name.toLowerCase() === key.toLowerCase()) ?? known.find((name) => letters(name) === letters(key));
   return near === undefined ? ` Known fields: ${known.join(', ')}` : ` Did you mean ${near}?`;
 }
 
-const letters = (name: string): string => [...name.toLowerCase().replaceAll(/[^a-z]/g, '')].sort().join('');
+const letters = (name: string): string =>
+  name
+    .toLowerCase()
+    .replaceAll(/[^a-z]/g, '')
+    .split('')
+    .sort()
+    .join('');
 
 const PERIOD_ORDER = { day: 0, week: 1, month: 2 } as const;
 
@@ -194,20 +249,28 @@ function hasPrice(pattern: string, prices: PriceBook, at: number): boolean {
 
 function budgetIssues(path: string, { monthlyBudgetUsd, budgets = [] }: RuleOptions): ConfigIssue[] {
   const issues: ConfigIssue[] = [];
-  const hard: (BudgetOptions & { readonly at: string })[] = budgets.map((entry, index) => ({ ...entry, at: `${path}.budgets.${index}` }));
-  if (monthlyBudgetUsd !== undefined) hard.push({ limitUsd: monthlyBudgetUsd, window: 'month', at: `${path}.monthlyBudgetUsd` });
+  const hard: (BudgetOptions & { readonly at: string })[] = budgets.map((entry, index) => ({
+    ...entry,
+    at: `${path}.budgets.${index}`,
+  }));
+  if (monthlyBudgetUsd !== undefined)
+    hard.push({ limitUsd: monthlyBudgetUsd, window: 'month', at: `${path}.monthlyBudgetUsd` });
   for (const short of hard) {
     for (const long of hard) {
       if (short.soft || long.soft || typeof short.window !== 'string' || typeof long.window !== 'string') continue;
       if (JSON.stringify(short.per ?? 'team') !== JSON.stringify(long.per ?? 'team')) continue;
       if (PERIOD_ORDER[short.window] < PERIOD_ORDER[long.window] && short.limitUsd > long.limitUsd) {
-        issues.push({ path: `${short.at}.limitUsd`, message: `A ${short.window} budget of $${short.limitUsd} is above the ${long.window}'s $${long.limitUsd} (${long.at}). Lower it, or raise the other` });
+        issues.push({
+          path: `${short.at}.limitUsd`,
+          message: `A ${short.window} budget of $${short.limitUsd} is above the ${long.window}'s $${long.limitUsd} (${long.at}). Lower it, or raise the other`,
+        });
       }
     }
   }
   const seen = new Set<string>();
   for (const { name, at } of hard) {
-    if (name !== undefined && seen.has(name)) issues.push({ path: `${at}.name`, message: `Another budget has the name ${shown(name)} already` });
+    if (name !== undefined && seen.has(name))
+      issues.push({ path: `${at}.name`, message: `Another budget has the name ${shown(name)} already` });
     if (name !== undefined) seen.add(name);
   }
   return issues;

@@ -43,8 +43,15 @@ async function gapOf(context: Context, rule: BudgetRule, team: string | undefine
   const account = context.accountsOf(rule).at(at, '');
   if (typeof account.window !== 'object' || !('startsAt' in account.window)) return undefined;
   const [state] = await context.budgetStore.read([account.name], at);
-  const groups = await context.usageLog.summarize({ from: account.window.startsAt, to: account.window.resetsAt, groupBy: ['team'] });
-  const logNanos = groups.reduce((sum, { group, costNanos }) => (team === undefined || group[0] === team ? sum + costNanos : sum), 0);
+  const groups = await context.usageLog.summarize({
+    from: account.window.startsAt,
+    to: account.window.resetsAt,
+    groupBy: ['team'],
+  });
+  const logNanos = groups.reduce(
+    (sum, { group, costNanos }) => (team === undefined || group[0] === team ? sum + costNanos : sum),
+    0,
+  );
   const counterNanos = state?.spentNanos ?? 0;
   return { budget: rule.name, account: account.name, counterNanos, logNanos, gapNanos: counterNanos - logNanos };
 }

@@ -93,11 +93,37 @@ function groupFields(by: readonly GroupBy[], { group }: UsageSummary): Partial<R
   return { ...fields, ...(Object.keys(tags).length > 0 && { tags }) };
 }
 
-function figures({ calls, denied, promptTokens, cachedTokens, completionTokens, costNanos, topModel }: UsageSummary): ReportFigures {
-  return { calls, denied, promptTokens, cachedTokens, completionTokens, costNanos, costUsd: costNanos / NANOS_PER_USD, topModel };
+function figures({
+  calls,
+  denied,
+  promptTokens,
+  cachedTokens,
+  completionTokens,
+  costNanos,
+  topModel,
+}: UsageSummary): ReportFigures {
+  return {
+    calls,
+    denied,
+    promptTokens,
+    cachedTokens,
+    completionTokens,
+    costNanos,
+    costUsd: costNanos / NANOS_PER_USD,
+    topModel,
+  };
 }
 
-const NOTHING: ReportFigures = Object.freeze({ calls: 0, denied: 0, promptTokens: 0, cachedTokens: 0, completionTokens: 0, costNanos: 0, costUsd: 0, topModel: '' });
+const NOTHING: ReportFigures = Object.freeze({
+  calls: 0,
+  denied: 0,
+  promptTokens: 0,
+  cachedTokens: 0,
+  completionTokens: 0,
+  costNanos: 0,
+  costUsd: 0,
+  topModel: '',
+});
 
 async function withBudget(context: Context, row: ReportRow): Promise<ReportRow> {
   const rules: TeamRules | undefined = row.team === undefined ? undefined : context.rulesFor(row.team);

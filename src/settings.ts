@@ -97,15 +97,17 @@ export function teamRules(name: string, team: TeamOptions, governance: Governanc
   const budgets = [...budgetRules(name, scope, team), ...budgetRules('organization', 'organization', organization)];
   const limits = [...limitRules(name, scope, team), ...limitRules('organization', 'organization', organization)];
   const rules = [requestRules(name, team), requestRules('organization', organization)].filter(hasRules);
-  const concurrency = [
-    { key: scope, name: `${name}/concurrency`, max: team.concurrency ?? DEFAULT_TEAM_CONCURRENCY },
-    { key: 'organization', name: 'organization/concurrency', max: organization.concurrency ?? Infinity },
-  ].filter(({ max }) => max !== Infinity);
+  const concurrency = Object.freeze(
+    [
+      { key: scope, name: `${name}/concurrency`, max: team.concurrency ?? DEFAULT_TEAM_CONCURRENCY },
+      { key: 'organization', name: 'organization/concurrency', max: organization.concurrency ?? Infinity },
+    ].filter(({ max }) => max !== Infinity),
+  );
   return {
     name,
     rules,
     budgets,
-    sharedLimits: limits.filter(({ per }) => per === undefined),
+    sharedLimits: Object.freeze(limits.filter(({ per }) => per === undefined)),
     splitLimits: limits.filter(({ per }) => per !== undefined),
     concurrency,
     priority: team.priority ?? 0,
@@ -132,8 +134,8 @@ function requestRules(owner: string, options: RuleOptions): NamedRules {
   };
 }
 
-function hasRules({ owner: _, ...rules }: NamedRules): boolean {
-  return Object.values(rules).some((rule) => rule !== undefined);
+function hasRules(rules: NamedRules): boolean {
+  return Object.entries(rules).some(([field, rule]) => field !== 'owner' && rule !== undefined);
 }
 
 /** The budgets of a team or of the organisation, the monthly one first. */

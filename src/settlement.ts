@@ -50,18 +50,35 @@ export function booking(assessment: Assessment, evidence: Evidence, heldNanos: n
         return { usage: NO_TOKENS, costNanos: costOf(assessment, NO_TOKENS), accuracy: 'estimated' };
       }
       const used = { promptTokens: 0, cachedTokens: 0, completionTokens: 0, audioSeconds: evidence.seconds };
-      return { usage: NO_TOKENS, costNanos: costNanos(assessment.rates, used), accuracy: unanswered > 0 ? 'estimated' : 'exact' };
+      return {
+        usage: NO_TOKENS,
+        costNanos: costNanos(assessment.rates, used),
+        accuracy: unanswered > 0 ? 'estimated' : 'exact',
+      };
     }
     case 'read': {
       const usage = { ...NO_TOKENS, promptTokens: assessment.promptEstimate, completionTokens: evidence.outputTokens };
       const cost = costOf(assessment, usage) + usedToolNanos(evidence.executedTools);
-      return { usage, costNanos: unanswered > 0 ? heldNanos : Math.min(cost, Math.max(heldNanos, cost - assessment.toolNanos)), accuracy: 'estimated' };
+      return {
+        usage,
+        costNanos: unanswered > 0 ? heldNanos : Math.min(cost, Math.max(heldNanos, cost - assessment.toolNanos)),
+        accuracy: 'estimated',
+      };
     }
     case 'usage': {
       const cost = costOf(assessment, evidence.usage) + usedToolNanos(evidence.executedTools);
-      if (unanswered === 0) return { usage: evidence.usage, costNanos: cost, accuracy: hasHourlyTool(evidence.executedTools) ? 'estimated' : 'exact' };
+      if (unanswered === 0)
+        return {
+          usage: evidence.usage,
+          costNanos: cost,
+          accuracy: hasHourlyTool(evidence.executedTools) ? 'estimated' : 'exact',
+        };
       // The lost attempts asked for the same, so they cost about the same, as far as the hold reaches.
-      return { usage: evidence.usage, costNanos: Math.max(cost, Math.min(cost * (1 + unanswered), heldNanos)), accuracy: 'estimated' };
+      return {
+        usage: evidence.usage,
+        costNanos: Math.max(cost, Math.min(cost * (1 + unanswered), heldNanos)),
+        accuracy: 'estimated',
+      };
     }
   }
 }
@@ -72,17 +89,27 @@ function held({ promptBound, outputBound, operation, rates }: Assessment, heldNa
   return { usage, costNanos: heldNanos, accuracy: rates === undefined ? 'estimated' : 'held' };
 }
 
-const hasHourlyTool = (executed: readonly string[]): boolean => executed.includes('python') || executed.includes('code_interpreter');
+const hasHourlyTool = (executed: readonly string[]): boolean =>
+  executed.includes('python') || executed.includes('code_interpreter');
 
 function costOf(assessment: Assessment, usage: TokenUsage): number {
   const { rates, operation, input } = assessment;
   if (rates === undefined || operation?.kind === 'free') return 0;
-  const tokens: Quantities = { promptTokens: usage.promptTokens, cachedTokens: usage.cachedTokens, completionTokens: usage.completionTokens };
+  const tokens: Quantities = {
+    promptTokens: usage.promptTokens,
+    cachedTokens: usage.cachedTokens,
+    completionTokens: usage.completionTokens,
+  };
   switch (operation?.kind) {
     case 'speech':
       return costNanos(rates, { promptTokens: 0, cachedTokens: 0, completionTokens: 0, characters: input?.characters ?? 0 });
     case 'audio':
-      return costNanos(rates, { promptTokens: 0, cachedTokens: 0, completionTokens: 0, audioSeconds: input?.audioSeconds ?? 0 });
+      return costNanos(rates, {
+        promptTokens: 0,
+        cachedTokens: 0,
+        completionTokens: 0,
+        audioSeconds: input?.audioSeconds ?? 0,
+      });
     case 'embeddings':
       return costNanos(rates, { ...tokens, completionTokens: 0 });
     default:

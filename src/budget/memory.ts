@@ -113,7 +113,8 @@ class MemoryBudgetStore implements BudgetStore {
     for (const { account, nanos } of shares) {
       if (isExpired) account.takeBack(nanos, expiresAt);
       else account.heldNanos -= nanos;
-      account.book(spentNanos, at);
+      // In a rolling window a corrected charge keeps its time: the room that it left may have been taken since.
+      account.book(spentNanos, isExpired ? expiresAt : at);
     }
     this.#end(hold);
     if (!isExpired) this.#expiries.noteDone();

@@ -1,4 +1,3 @@
-import type { RunFunction } from 'p-queue';
 import type { Constraint } from './constraint';
 import type { Heaped } from './heap';
 import type { Plan } from './plan';
@@ -7,7 +6,7 @@ import type { Demand, Slot } from './rate-limiter';
 import type { TeamQueue } from './queue';
 
 /** One call that waits. */
-export class Waiting implements Ranked<Waiting>, Heaped {
+export class Waiting implements Ranked<Waiting> {
   readonly demand: Demand;
   readonly lane: Lane;
   readonly signal: AbortSignal | undefined;
@@ -16,10 +15,11 @@ export class Waiting implements Ranked<Waiting>, Heaped {
   readonly sequence: number;
   previous: Waiting | undefined = undefined;
   next: Waiting | undefined = undefined;
-  /** Place among the calls that must not wait for ever. */
-  heapIndex: number = -1;
+  /** Who must leave before and after it, of those who wait equally long at most. */
+  earlier: Waiting | undefined = undefined;
+  later: Waiting | undefined = undefined;
   /** Settles the promise that the caller holds. */
-  run: RunFunction | undefined = undefined;
+  run: (() => Promise<unknown>) | undefined = undefined;
   /** What that promise resolves to; without one it rejects with `error`. */
   slot: Slot | undefined = undefined;
   error: unknown = undefined;

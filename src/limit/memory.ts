@@ -7,16 +7,21 @@ import { obstacle, Scheduler } from './scheduler';
 import { MemorySlot } from './slot';
 import { SteadyTime } from './steady-time';
 
+/** Answers at once where others may have to ask. */
+export interface MemoryRateLimiter extends Required<RateLimiter> {
+  peek(demand: Demand): readonly LimitState[];
+}
+
 /**
  * A rate limiter for one process. The user's limits are sliding windows, exact to the clock's resolution; the provider's are
  * mirrored as it computes them. A demand that need not wait is granted synchronously. Demands whose `limits` and `concurrency`
  * are frozen and the same arrays each time are the cheapest. `clock` defaults to the machine's.
  */
-export function memoryRateLimiter({ clock = systemClock }: { readonly clock?: Clock | undefined } = {}): Required<RateLimiter> {
-  return new MemoryRateLimiter(clock);
+export function memoryRateLimiter({ clock = systemClock }: { readonly clock?: Clock | undefined } = {}): MemoryRateLimiter {
+  return new Memory(clock);
 }
 
-class MemoryRateLimiter implements Required<RateLimiter> {
+class Memory implements MemoryRateLimiter {
   readonly #time: SteadyTime;
   readonly #states: LimitStates;
   readonly #scheduler: Scheduler;

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock';
 import { AbortWatch } from './abort-watch';
 import { amountOf, amountsOf, type Constraint, type Need } from './constraint';
+import { Deadlines } from './deadlines';
 import { FairLine } from './fair-line';
 import { Heap } from './heap';
 import { Lane, Team, Waiting } from './lane';
@@ -28,6 +29,8 @@ export function obstacle(
     const amount = amounts[index++] ?? 0;
     if (amount === 0) continue;
     const { constraint } = need;
+    // Less than nothing must not make room; whoever waits for it is refused.
+    if (!(amount > 0)) return need;
     if (constraint.line !== undefined && (lane === undefined || !constraint.line.goesFirst(lane))) return need;
     if (!constraint.fits(amount, need.max, now, lane)) return need;
   }
@@ -45,7 +48,7 @@ export class Scheduler implements SlotOwner {
   readonly #states: LimitStates;
   readonly #teams: Map<string, Team> = new Map();
   readonly #wakes: Heap<Constraint> = new Heap((one, other) => one.wakeAt < other.wakeAt);
-  readonly #deadlines: Heap<Waiting> = new Heap((one, other) => one.deadline < other.deadline);
+  readonly #deadlines: Deadlines = new Deadlines();
   readonly #aborts: AbortWatch = new AbortWatch((waiting) => this.#refuse(waiting, waiting.signal?.reason));
   /** Constraints whose line may move. */
   readonly #changed: Constraint[] = [];
@@ -85,7 +88,7 @@ export class Scheduler implements SlotOwner {
     this.#waiting++;
     const promise = team.queue.add(waiting);
     this.#aborts.add(waiting);
-    if (waiting.deadline < Infinity) this.#deadlines.add(waiting);
+    this.#deadlines.add(waiting);
     if (lane.waiting.first === waiting) {
       if (lane.at === undefined) this.#stand(lane, stop.constraint);
       else this.#onNewFirst(lane, lane.at);
@@ -95,12 +98,17 @@ export class Scheduler implements SlotOwner {
   }
 
   onFreed(needs: readonly Need[]): void {
-    for (const { constraint } of needs) if (constraint.line !== undefined) this.#changed.push(constraint);
+    this.#noteChanged(needs);
     this.#settle(this.now());
   }
 
   onBegun(needs: readonly Need[]): void {
     this.onFreed(needs);
+  }
+
+  onLapsed(needs: readonly Need[]): void {
+    this.#noteChanged(needs);
+    queueMicrotask(() => this.#settle(this.now()));
   }
 
   /** Refuses all who wait and can never be granted any more, because a limit is lower than was known. */
@@ -134,6 +142,10 @@ export class Scheduler implements SlotOwner {
     this.#setAlarm(now);
   }
 
+  #noteChanged(needs: readonly Need[]): void {
+    for (const { constraint } of needs) if (constraint.line !== undefined) this.#changed.push(constraint);
+  }
+
   #serveChanged(now: number): void {
     for (let constraint = this.#changed.pop(); constraint; constraint = this.#changed.pop()) this.#serve(constraint, now);
   }
@@ -155,7 +167,9 @@ export class Scheduler implements SlotOwner {
       if (refusal) this.#remove(waiting, refusal);
       else if (stop.constraint === constraint || !this.#mayMove(lane)) {
         const amount = amountOf(stop, waiting.demand);
-        wakeAt = stop.constraint.availableAt(amount, stop.max, now, lane);
+        // At once would be now again, for as long as it takes.
+        const at = stop.constraint.availableAt(amount, stop.max, now, lane);
+        wakeAt = at > now ? at : now + 1;
         break;
       } else this.#move(lane, constraint, stop, now);
     }

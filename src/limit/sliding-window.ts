@@ -133,8 +133,8 @@ export class SlidingWindow extends Constraint {
 
   #grow(): void {
     const length = this.#at.length * 2;
-    const at = new Array<number>(length).fill(0);
-    const amount = new Array<number>(length).fill(0);
+    const at = Array.from({ length }, () => 0);
+    const amount = Array.from({ length }, () => 0);
     for (let ticket = this.#head; ticket < this.#tail; ticket++) {
       at[ticket & (length - 1)] = this.#at[ticket & (this.#at.length - 1)] ?? 0;
       amount[ticket & (length - 1)] = this.#amount[ticket & (this.#at.length - 1)] ?? 0;

@@ -10,6 +10,8 @@ export interface SlotOwner {
   onFreed(needs: readonly Need[]): void;
   /** It is known now when these constraints will have room. */
   onBegun(needs: readonly Need[]): void;
+  /** The same, found out while something else is being decided, which must not be disturbed. */
+  onLapsed(needs: readonly Need[]): void;
 }
 
 type Actual = { readonly [kind in LimitKind]?: number | undefined };
@@ -40,14 +42,7 @@ export class MemorySlot implements Slot, Holder {
 
   begin(): void {
     if (this.#tickets !== undefined || this.#isReleased) return;
-    const now = this.#owner.now();
-    const tickets: number[] = [];
-    let index = 0;
-    for (const { constraint } of this.#needs) {
-      const amount = this.#amounts[index++] ?? 0;
-      tickets.push(amount > 0 ? constraint.begin(amount, now) : 0);
-    }
-    this.#tickets = tickets;
+    this.#depart();
     if (this.#owner.waiting > 0) this.#owner.onBegun(this.#needs);
   }
 
@@ -67,9 +62,21 @@ export class MemorySlot implements Slot, Holder {
   /** What it took of windows counts as if it had departed by now, else it would count for ever. */
   lapse(): void {
     if (this.isLapsed || this.#isReleased) return;
-    this.begin();
+    if (this.#tickets === undefined) this.#depart();
     this.isLapsed = true;
     for (const need of this.#needs) need.constraint.lapse(this);
+    if (this.#owner.waiting > 0) this.#owner.onLapsed(this.#needs);
+  }
+
+  #depart(): void {
+    const now = this.#owner.now();
+    const tickets: number[] = [];
+    let index = 0;
+    for (const { constraint } of this.#needs) {
+      const amount = this.#amounts[index++] ?? 0;
+      tickets.push(amount > 0 ? constraint.begin(amount, now) : 0);
+    }
+    this.#tickets = tickets;
   }
 }
 

@@ -6,7 +6,8 @@ export function allowModels(...models: readonly string[]): Policy {
   const matches = matcher(models);
   return {
     name: 'allow-models',
-    check: ({ model }) => (model === '' || matches(model) ? allow() : deny(`model ${JSON.stringify(model)} is not among ${models.join(', ')}.`)),
+    check: ({ model }) =>
+      model === '' || matches(model) ? allow() : deny(`model ${JSON.stringify(model)} is not among ${models.join(', ')}.`),
   };
 }
 

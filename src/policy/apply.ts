@@ -29,10 +29,19 @@ export async function applyPolicies(assessment: Assessment, context: Context): P
     if (decision.action === 'amend' && assessment.request.body instanceof JsonBody) {
       for (const [field, value] of Object.entries(decision.changes)) assessment.request.body.set(field, value);
     }
-    assessment.steps.push({ rule: policy.name, action: decision.action, ...('reason' in decision && { reason: decision.reason }) });
+    assessment.steps.push({
+      rule: policy.name,
+      action: decision.action,
+      ...('reason' in decision && { reason: decision.reason }),
+    });
     if (decision.action !== 'deny') continue;
     assessment.refusals.push(
-      new PolicyDeniedError({ ...assessment.subject, code: 'policy-denied', rule: policy.name, reason: `Policy "${policy.name}" denied the call: ${decision.reason}` }),
+      new PolicyDeniedError({
+        ...assessment.subject,
+        code: 'policy-denied',
+        rule: policy.name,
+        reason: `Policy "${policy.name}" denied the call: ${decision.reason}`,
+      }),
     );
     if (!context.observe) return false;
   }

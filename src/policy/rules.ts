@@ -62,7 +62,12 @@ function checkOutput(assessment: Assessment): GovernanceError | undefined {
     if (value === undefined || value === null) continue;
     if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 1) {
       const got = typeof value === 'number' ? String(value) : typeof value;
-      return refuse(assessment, { code: 'invalid-request', rule: field, requested: got, reason: `Expected ${field} to be a whole number of 1 or more, got ${got}.` });
+      return refuse(assessment, {
+        code: 'invalid-request',
+        rule: field,
+        requested: got,
+        reason: `Expected ${field} to be a whole number of 1 or more, got ${got}.`,
+      });
     }
     if (assessment.explicitOutput !== undefined && assessment.explicitOutput !== value) {
       return refuse(assessment, {
@@ -106,10 +111,19 @@ function checkChoices(assessment: Assessment): GovernanceError | undefined {
 function checkTools(assessment: Assessment): GovernanceError | undefined {
   const { body } = assessment.request;
   const rules = assessment.rules?.rules ?? [];
-  if (body === undefined || !rules.some(({ allowedTools }) => allowedTools) || outputFields(assessment.operation?.kind).length === 0) return undefined;
+  if (
+    body === undefined ||
+    !rules.some(({ allowedTools }) => allowedTools) ||
+    outputFields(assessment.operation?.kind).length === 0
+  )
+    return undefined;
   const tools = offeredTools(body);
   if (tools === undefined) {
-    return refuse(assessment, { code: 'invalid-request', rule: 'tools', reason: 'Expected tools to be a list of objects with a type.' });
+    return refuse(assessment, {
+      code: 'invalid-request',
+      rule: 'tools',
+      reason: 'Expected tools to be a list of objects with a type.',
+    });
   }
   for (const { type, name } of tools) {
     for (const { owner, allowedTools } of rules) {
@@ -129,7 +143,8 @@ function checkTools(assessment: Assessment): GovernanceError | undefined {
 function checkServiceTier(assessment: Assessment): GovernanceError | undefined {
   const { body } = assessment.request;
   const rules = assessment.rules?.rules ?? [];
-  if (body === undefined || !assessment.spends || !rules.some(({ allowedServiceTiers }) => allowedServiceTiers)) return undefined;
+  if (body === undefined || !assessment.spends || !rules.some(({ allowedServiceTiers }) => allowedServiceTiers))
+    return undefined;
   const asked = body.get('service_tier') ?? 'on_demand';
   for (const { owner, allowedServiceTiers } of rules) {
     if (!allowedServiceTiers || (typeof asked === 'string' && allowedServiceTiers(asked))) continue;

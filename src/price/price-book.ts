@@ -56,7 +56,7 @@ export function isPriced(row: PriceRow): boolean {
 
 /**
  * A price book from rows of your own, from another book, or both. An override replaces the base's row member by member;
- * what it leaves out stays as it is in the base. A model that ends up without a price is unpriced.
+ * what it leaves out stays as it is in the base, except that a new input price without a cached one is the cached price too. A model that ends up without a price is unpriced.
  *
  * `version` defaults to the base's version (`custom` without a base) and a hash of the overrides: `2026-11-13+a1b2c3`.
  * Throws a `RangeError` that names model and member on a value that cannot be right.
@@ -76,7 +76,7 @@ export function priceBook(options: {
     if (below === undefined) return override;
     const rows = merged.get(below) ?? new Map<string, PriceRow>();
     merged.set(below, rows);
-    const row = rows.get(model) ?? Object.freeze({ ...below, ...override });
+    const row = rows.get(model) ?? Object.freeze({ ...without(below, override), ...override });
     rows.set(model, row);
     return row;
   };
@@ -97,6 +97,13 @@ export function priceBook(options: {
     facts,
     models: () => [...new Set([...(base?.models?.() ?? []), ...own.keys()])],
   };
+}
+
+// A cached price belongs to its input price: with a new input price and no word on the cache, cached tokens cost the new one.
+function without(below: PriceRow, override: PriceRow): PriceRow {
+  if (override.inputPerMillionUsd === undefined) return below;
+  const { cachedInputPerMillionUsd: _, ...rest } = below;
+  return rest;
 }
 
 function defaultVersion(base: PriceBook | undefined, own: ReadonlyMap<string, PriceRow>): string {

@@ -1,73 +1,105 @@
 // One HTTP attempt: what goes out carries what was decided, and what comes back is looked at.
 
 import { APIUserAbortError, type Groq } from 'groq-sdk';
+import type { Attempts, RetryAdvice } from '../attempts';
 import type { Call } from '../call';
 import { UngovernedRequestError } from '../errors';
 
 export type Built = Awaited<ReturnType<Groq['buildRequest']>>;
 type Options = Parameters<Groq['buildRequest']>[0];
 
-/** Waits for the attempt's turn. Who aborts while waiting gets the error that the SDK has for it. */
-export async function turn(call: Call, signal: AbortSignal | null | undefined): Promise<void> {
-  try {
-    await call.begin(signal ?? undefined);
-  } catch (error) {
+/** Waits for the attempt's turn, if it has to. Who aborts while waiting gets the error that the SDK has for it. */
+export function turn(call: Call, signal: AbortSignal | null | undefined): undefined | Promise<void> {
+  return call.attempts?.begin(signal ?? undefined)?.catch((error: unknown) => {
     throw signal?.aborted ? new APIUserAbortError() : error;
-  }
+  });
 }
 
 /** For what reaches the transport without having been a call. */
 export function ungoverned([url, init]: Parameters<Groq['fetchWithTimeout']>): UngovernedRequestError {
   const path = new URL(typeof url === 'string' ? url : 'url' in url ? url.url : url.href).pathname;
-  return new UngovernedRequestError({ method: String(init?.method ?? 'GET').toUpperCase(), path, reason: 'it was not made by a method of this client.' });
+  return new UngovernedRequestError({
+    method: String(init?.method ?? 'GET').toUpperCase(),
+    path,
+    reason: 'it was not made by a method of this client.',
+  });
 }
 
 /**
  * Puts the admitted body, method and key into the built request. `clean` builds the same request without the caller's own
  * headers, which must not replace the key.
  */
-export async function seal(call: Call, options: Options, built: Built, clientFetchOptions: unknown, clean: () => Promise<Built>): Promise<Built> {
+export function seal(
+  call: Call,
+  options: Options,
+  built: Built,
+  clientFetchOptions: unknown,
+  clean: () => Promise<Built>,
+): undefined | Promise<void> {
   const { req, url } = built;
   if (call.url !== undefined && call.url !== url) {
-    throw new UngovernedRequestError({ callId: call.id, method: req.method ?? '', path: new URL(url).pathname, reason: 'its URL is not the one that was checked.' });
+    throw new UngovernedRequestError({
+      callId: call.id,
+      method: req.method ?? '',
+      path: new URL(url).pathname,
+      reason: 'its URL is not the one that was checked.',
+    });
   }
   const { body, method, secret } = call;
   if (body !== undefined) req.body = body;
   if (method !== undefined) req.method = method;
-  const replaced = [clientFetchOptions, options.fetchOptions].some((each) => typeof each === 'object' && each !== null && 'headers' in each);
-  if (secret === undefined && !replaced && !mentionsAuthorization(options.headers)) return built;
+  const replaced = replacesHeaders(clientFetchOptions) || replacesHeaders(options.fetchOptions);
+  if (secret === undefined && !replaced && !mentionsAuthorization(options.headers)) return undefined;
+  return sealKey(req, secret, clean);
+}
+
+async function sealKey(req: Built['req'], secret: string | undefined, clean: () => Promise<Built>): Promise<void> {
   const headers = new Headers(req.headers);
   const own = secret === undefined ? new Headers((await clean()).req.headers).get('authorization') : `Bearer ${secret}`;
   if (own === null) headers.delete('authorization');
   else headers.set('authorization', own);
   req.headers = headers;
-  return built;
+}
+
+function replacesHeaders(fetchOptions: unknown): boolean {
+  return typeof fetchOptions === 'object' && fetchOptions !== null && 'headers' in fetchOptions;
 }
 
 // In each of the forms that the SDK takes headers in.
 function mentionsAuthorization(headers: unknown): boolean {
   if (typeof headers !== 'object' || headers === null) return false;
   if (headers instanceof Headers) return headers.has('authorization');
-  const names: unknown[] = Array.isArray(headers) ? headers.map((row: unknown) => (Array.isArray(row) ? row[0] : row)) : Object.keys(headers);
+  const names: unknown[] = Array.isArray(headers)
+    ? headers.map((row: unknown) => (Array.isArray(row) ? row[0] : row))
+    : Object.keys(headers);
   if (names.some((name) => String(name).toLowerCase() === 'authorization')) return true;
   const { values, nulls } = headers as { values?: unknown; nulls?: unknown };
   return (values instanceof Headers && values.has('authorization')) || (nulls instanceof Set && nulls.has('authorization'));
 }
 
-/** Sends the attempt and tells the call how it went. A retry that the SDK will make is told not to wait, or not to happen. */
-export async function send(call: Call, transport: () => Promise<Response>): Promise<Response> {
-  const answer = transport();
-  call.departed();
-  let response: Response;
-  try {
-    response = await answer;
-  } catch (error) {
-    call.lost(!neverSent(error));
-    throw error;
-  }
-  const advice = call.answered(response, () => errorMessage(response));
-  if (response.ok) return response;
-  if (response.status === 401 && (await call.moveKey())) return withHeaders(response, { 'x-should-retry': 'true', 'retry-after-ms': '0' });
+/**
+ * Tells the call how the attempt that has just been handed to the transport goes. A retry that the SDK will make is told not to
+ * wait, or not to happen.
+ */
+export function send(call: Call, answer: Promise<Response>): Promise<Response> {
+  const { attempts } = call;
+  if (!attempts) return answer;
+  attempts.departed();
+  return answer.then(
+    (response) => {
+      const advice = attempts.answered(response, () => errorMessage(response));
+      return response.ok ? response : advised(attempts, response, advice);
+    },
+    (error: unknown) => {
+      attempts.lost(!neverSent(error));
+      throw error;
+    },
+  );
+}
+
+async function advised(attempts: Attempts, response: Response, advice: RetryAdvice): Promise<Response> {
+  if (response.status === 401 && (await attempts.moveKey()))
+    return withHeaders(response, { 'x-should-retry': 'true', 'retry-after-ms': '0' });
   if (advice === 'surface') return withHeaders(response, { 'x-should-retry': 'false' });
   // The call has its own wait before the next attempt: one that tests can drive and a signal can end.
   return advice === 'retry-now' ? withHeaders(response, { 'retry-after-ms': '0' }) : response;
@@ -93,7 +125,16 @@ function withHeaders(response: Response, changes: Readonly<Record<string, string
   return copy;
 }
 
-const NEVER_SENT: ReadonlySet<unknown> = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT', 'ConnectionRefused', 'FailedToOpenSocket']);
+const NEVER_SENT: ReadonlySet<unknown> = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'UND_ERR_CONNECT_TIMEOUT',
+  'ConnectionRefused',
+  'FailedToOpenSocket',
+]);
 
 // Only where no connection came about is it certain that nobody was charged.
 function neverSent(error: unknown): boolean {

@@ -42,11 +42,14 @@ const NOT_PROMPT: ReadonlySet<string> = new Set([
   'store',
 ]);
 
+type Scalar = string | number | boolean | null;
+
 /** A JSON body: each field is read once and written as JSON once, in the caller's order. */
 export class JsonBody implements BodyFields {
-  // Scalars as they are; for objects and arrays `undefined`, their text being the truth.
-  readonly #scalars: Map<string, string | number | boolean | null | undefined> = new Map();
-  readonly #texts: Map<string, string> = new Map();
+  // Requests have a handful of fields, so lists beat maps. For objects and arrays the text is the truth and the scalar unset.
+  readonly #names: string[] = [];
+  readonly #texts: string[] = [];
+  readonly #scalars: (Scalar | undefined)[] = [];
 
   /** Throws a TypeError on what JSON cannot hold (cycles, BigInt), as the SDK does. */
   static of(body: object): JsonBody {
@@ -55,40 +58,31 @@ export class JsonBody implements BodyFields {
     const source: unknown = plain ? body : JSON.parse(JSON.stringify(body) ?? 'null');
     const json = new JsonBody();
     if (typeof source === 'object' && source !== null) {
-      for (const field of Object.keys(source)) json.set(field, (source as Record<string, unknown>)[field]);
+      for (const field of Object.keys(source)) json.#append(field, (source as Record<string, unknown>)[field]);
     }
     return json;
   }
 
   get(field: string): unknown {
-    const scalar = this.#scalars.get(field);
-    if (scalar !== undefined) return scalar;
-    const text = this.#texts.get(field);
-    return text === undefined ? undefined : JSON.parse(text);
+    const index = this.#names.indexOf(field);
+    if (index === -1) return undefined;
+    const scalar = this.#scalars[index];
+    return scalar === undefined ? JSON.parse(this.#texts[index] ?? 'null') : scalar;
   }
 
   set(field: string, value: unknown): void {
-    switch (typeof value) {
-      case 'boolean':
-        this.#scalars.set(field, value);
-        this.#texts.set(field, value ? 'true' : 'false');
-        return;
-      case 'number':
-        this.#scalars.set(field, value);
-        this.#texts.set(field, Number.isFinite(value) ? `${value}` : 'null');
-        return;
-      case 'string':
-        this.#scalars.set(field, value);
-        this.#texts.set(field, JSON.stringify(value));
-        return;
-      default: {
-        this.#scalars.delete(field);
-        if (value === null) this.#scalars.set(field, null);
-        const text = JSON.stringify(value) as string | undefined;
-        if (text === undefined) this.#texts.delete(field);
-        else this.#texts.set(field, text);
-      }
+    const index = this.#names.indexOf(field);
+    if (index === -1) {
+      this.#append(field, value);
+      return;
     }
+    const text = jsonText(value);
+    if (text === undefined) {
+      for (const list of [this.#names, this.#texts, this.#scalars]) list.splice(index, 1);
+      return;
+    }
+    this.#texts[index] = text;
+    this.#scalars[index] = isScalar(value) ? value : undefined;
   }
 
   toObject(): Record<string, unknown> {
@@ -97,20 +91,43 @@ export class JsonBody implements BodyFields {
 
   promptBytes(): number {
     let bytes = 0;
-    for (const [field, text] of this.#texts) if (!NOT_PROMPT.has(field)) bytes += utf8Bytes(text);
+    for (let index = 0; index < this.#names.length; index++) {
+      if (!NOT_PROMPT.has(this.#names[index] ?? '')) bytes += utf8Bytes(this.#texts[index] ?? '');
+    }
     return bytes;
   }
 
   /** The JSON text of one field. */
   text(field: string): string | undefined {
-    return this.#texts.get(field);
+    return this.#texts[this.#names.indexOf(field)];
   }
 
   encode(): string {
-    let out = '';
-    for (const [field, text] of this.#texts) out += `${out === '' ? '{' : ','}${quoted(field)}:${text}`;
-    return out === '' ? '{}' : `${out}}`;
+    let out = '{';
+    for (let index = 0; index < this.#names.length; index++) {
+      out += `${index === 0 ? '' : ','}${quoted(this.#names[index] ?? '')}:${this.#texts[index] ?? 'null'}`;
+    }
+    return `${out}}`;
   }
+
+  #append(field: string, value: unknown): void {
+    const text = jsonText(value);
+    if (text === undefined) return;
+    this.#names.push(field);
+    this.#texts.push(text);
+    this.#scalars.push(isScalar(value) ? value : undefined);
+  }
+}
+
+function isScalar(value: unknown): value is Scalar {
+  return value === null || typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
+}
+
+// Undefined for what JSON leaves out: undefined, functions, symbols.
+function jsonText(value: unknown): string | undefined {
+  if (typeof value === 'number') return Number.isFinite(value) ? `${value}` : 'null';
+  if (typeof value === 'boolean') return value ? 'true' : 'false';
+  return JSON.stringify(value) as string | undefined;
 }
 
 /** The caller's own object, looked at and never changed: for calls that nothing is decided about. */
@@ -155,8 +172,10 @@ export class FormBody implements BodyFields {
 
   static of(form: FormData): FormBody {
     const copy = new FormData();
-    // The two overloads of append do not accept the union.
-    for (const [field, value] of form) typeof value === 'string' ? copy.append(field, value) : copy.append(field, value, value.name);
+    for (const [field, value] of form) {
+      if (typeof value === 'string') copy.append(field, value);
+      else copy.append(field, value, value.name);
+    }
     return new FormBody(copy);
   }
 

@@ -52,7 +52,10 @@ function imagesIn(value: unknown): { count: number; bytes: number } {
     if (typeof node !== 'object' || node === null) return;
     const part = node as { type?: unknown; image_url?: unknown };
     if (part.type === 'image_url' || part.type === 'input_image') {
-      const url: unknown = typeof part.image_url === 'object' && part.image_url !== null ? (part.image_url as { url?: unknown }).url : part.image_url;
+      const url: unknown =
+        typeof part.image_url === 'object' && part.image_url !== null
+          ? (part.image_url as { url?: unknown }).url
+          : part.image_url;
       sum.count++;
       sum.bytes += stringLength(url);
       return;

@@ -8,5 +8,9 @@ export function loggerOf(client: Groq): AlertLogger {
   const write = (level: 'error' | 'warn' | 'info', message: string): void => {
     if (LEVELS[level] <= LEVELS[client.logLevel ?? 'off']) client.logger?.[level](message);
   };
-  return { error: (message) => write('error', message), warn: (message) => write('warn', message), info: (message) => write('info', message) };
+  return {
+    error: (message) => write('error', message),
+    warn: (message) => write('warn', message),
+    info: (message) => write('info', message),
+  };
 }

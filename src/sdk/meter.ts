@@ -89,18 +89,21 @@ function finishes(chunk: unknown): boolean {
   const choices: unknown = typeof chunk === 'object' && chunk !== null ? (chunk as { choices?: unknown }).choices : undefined;
   if (!Array.isArray(choices)) return false;
   const [first] = choices as readonly unknown[];
-  const reason: unknown = typeof first === 'object' && first !== null ? (first as { finish_reason?: unknown }).finish_reason : undefined;
+  const reason: unknown =
+    typeof first === 'object' && first !== null ? (first as { finish_reason?: unknown }).finish_reason : undefined;
   return typeof reason === 'string';
 }
 
 // An answer without usage: its own size is all there is to go by.
 function answerTokens(value: unknown): number {
   if (typeof value === 'string') return textTokens(value);
-  const choices: unknown = typeof value === 'object' && value !== null ? (value as { choices?: unknown; output?: unknown }) : undefined;
+  const choices: unknown =
+    typeof value === 'object' && value !== null ? (value as { choices?: unknown; output?: unknown }) : undefined;
   return choices === undefined ? 0 : textTokens(JSON.stringify(choices));
 }
 
 function audioSeconds(value: unknown): number | undefined {
-  const duration: unknown = typeof value === 'object' && value !== null ? (value as { duration?: unknown }).duration : undefined;
+  const duration: unknown =
+    typeof value === 'object' && value !== null ? (value as { duration?: unknown }).duration : undefined;
   return typeof duration === 'number' && duration >= 0 && duration < 1e9 ? duration : undefined;
 }

@@ -12,18 +12,20 @@ export interface Operation {
 const operation = (name: string, kind: OperationKind = 'free'): Operation => Object.freeze({ name, kind });
 
 // Exact paths, so that another spelling of a known endpoint is an unknown one.
-const EXACT: ReadonlyMap<string, Operation> = new Map([
-  ['post /openai/v1/chat/completions', operation('chat.completions', 'chat')],
-  ['post /openai/v1/responses', operation('responses', 'responses')],
-  ['post /openai/v1/embeddings', operation('embeddings', 'embeddings')],
-  ['post /openai/v1/audio/transcriptions', operation('audio.transcriptions', 'audio')],
-  ['post /openai/v1/audio/translations', operation('audio.translations', 'audio')],
-  ['post /openai/v1/audio/speech', operation('audio.speech', 'speech')],
-  ['get /openai/v1/models', operation('models.list')],
-  ['post /openai/v1/batches', operation('batches.create')],
-  ['get /openai/v1/batches', operation('batches.list')],
-  ['post /openai/v1/files', operation('files.create')],
-  ['get /openai/v1/files', operation('files.list')],
+const POSTS: ReadonlyMap<string, Operation> = new Map([
+  ['/openai/v1/chat/completions', operation('chat.completions', 'chat')],
+  ['/openai/v1/responses', operation('responses', 'responses')],
+  ['/openai/v1/embeddings', operation('embeddings', 'embeddings')],
+  ['/openai/v1/audio/transcriptions', operation('audio.transcriptions', 'audio')],
+  ['/openai/v1/audio/translations', operation('audio.translations', 'audio')],
+  ['/openai/v1/audio/speech', operation('audio.speech', 'speech')],
+  ['/openai/v1/batches', operation('batches.create')],
+  ['/openai/v1/files', operation('files.create')],
+]);
+const GETS: ReadonlyMap<string, Operation> = new Map([
+  ['/openai/v1/models', operation('models.list')],
+  ['/openai/v1/batches', operation('batches.list')],
+  ['/openai/v1/files', operation('files.list')],
 ]);
 
 const PATTERNS: readonly (readonly [method: string, path: RegExp, Operation])[] = [
@@ -43,7 +45,7 @@ const READ = operation('read');
  * `options`) are `read`; `undefined` means that the request may spend or change something in a way nobody here knows.
  */
 export function classify(method: string, path: string): Operation | undefined {
-  const known = EXACT.get(`${method} ${path}`);
+  const known = classifyExact(method, path);
   if (known) return known;
   for (const [wanted, pattern, match] of PATTERNS) if (wanted === method && pattern.test(path)) return match;
   return method === 'get' || method === 'head' || method === 'options' ? READ : undefined;
@@ -51,11 +53,11 @@ export function classify(method: string, path: string): Operation | undefined {
 
 /** The exact match only: cheap, and certain without building a URL. */
 export function classifyExact(method: string, path: string): Operation | undefined {
-  return EXACT.get(`${method} ${path}`);
+  return method === 'post' ? POSTS.get(path) : method === 'get' ? GETS.get(path) : undefined;
 }
 
 /** The known operation of that name, for `explain()`. */
 export function operationNamed(name: string): Operation | undefined {
-  for (const known of EXACT.values()) if (known.name === name) return known;
+  for (const known of [...POSTS.values(), ...GETS.values()]) if (known.name === name) return known;
   return undefined;
 }

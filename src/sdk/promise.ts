@@ -7,7 +7,9 @@ import { MeteredIterator, type Reader, isAbortError } from './metered-iterator';
 import { tap } from './tap';
 
 // An answer that the caller drops is booked when it is collected. Nothing here keeps what it watches alive.
-const dropped = new FinalizationRegistry<{ readonly meter: Meter; readonly holder: number }>(({ meter, holder }) => meter.abandoned(holder));
+const dropped = new FinalizationRegistry<{ readonly meter: Meter; readonly holder: number }>(({ meter, holder }) =>
+  meter.abandoned(holder),
+);
 
 type ResponseProps = Awaited<ConstructorParameters<typeof APIPromise>[1]>;
 
@@ -46,7 +48,11 @@ export class GovernedPromise<T> extends APIPromise<T> {
     this.#meter = meter;
   }
 
-  override then<A = T, B = never>(onfulfilled?: ((value: T) => A | PromiseLike<A>) | null, onrejected?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<A | B> {
+  // oxlint-disable-next-line unicorn/no-thenable -- the SDK's promise overrides it as well
+  override then<A = T, B = never>(
+    onfulfilled?: ((value: T) => A | PromiseLike<A>) | null,
+    onrejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
     this.#parsed = true;
     if (!this.#meter.wanted) this.#meter.heldBy();
     return super.then(onfulfilled, onrejected);
@@ -83,7 +89,11 @@ function metered<T>(client: Groq, value: T, meter: Meter): T {
   };
   // A read under way sees the abort itself.
   controller.signal.addEventListener('abort', () => reader.pending === 0 && meter.broken('aborted'), { once: true });
-  const stream = new Stream(() => new MeteredIterator(source[Symbol.asyncIterator](), meter, reader, controller.signal, begin), controller, client);
+  const stream = new Stream(
+    () => new MeteredIterator(source[Symbol.asyncIterator](), meter, reader, controller.signal, begin),
+    controller,
+    client,
+  );
   dropped.register(stream, { meter, holder: meter.heldBy() });
   return stream as T;
 }

@@ -17,7 +17,8 @@ export function eventData(event: string): unknown {
 export function usageInText(text: string): TokenUsage | undefined {
   if (!text.includes('"usage"')) return undefined;
   let usage: TokenUsage | undefined;
-  for (const event of text.split(/\r\n\r\n|\n\n|\r\r/)) usage = (event.includes('"usage"') ? usageOf(eventData(event)) : undefined) ?? usage;
+  for (const event of text.split(/\r\n\r\n|\n\n|\r\r/))
+    usage = (event.includes('"usage"') ? usageOf(eventData(event)) : undefined) ?? usage;
   return usage;
 }
 

@@ -30,7 +30,8 @@ export function tap(response: Response, meter: Meter): Response {
   const { status, statusText, headers } = response;
   const tapped = new Response(watched(body, watcher, meter), { status, statusText, headers });
   // A rebuilt response loses these.
-  for (const name of ['url', 'redirected', 'type'] as const) Object.defineProperty(tapped, name, { value: response[name], configurable: true });
+  for (const name of ['url', 'redirected', 'type'] as const)
+    Object.defineProperty(tapped, name, { value: response[name], configurable: true });
   return tapped;
 }
 
@@ -43,7 +44,7 @@ function watched(body: ReadableStream<Uint8Array>, watcher: Watcher, meter: Mete
         reader ??= body.getReader();
         try {
           // A pull that brings nothing would not be followed by another.
-          for (let passed = 0; passed === 0; ) {
+          for (let passed = 0; passed === 0;) {
             const { done, value } = await reader.read();
             const out = done ? watcher.end() : watcher.pass(value);
             for (const bytes of out) controller.enqueue(bytes);

@@ -22,7 +22,11 @@ export function offeredTools(body: BodyFields): readonly OfferedTool[] | undefin
   const tools: OfferedTool[] = [];
   for (const tool of listed as readonly unknown[]) {
     if (typeof tool !== 'object' || tool === null) return undefined;
-    const { type = 'function', name, function: details } = tool as { type?: unknown; name?: unknown; function?: { name?: unknown } | null };
+    const {
+      type = 'function',
+      name,
+      function: details,
+    } = tool as { type?: unknown; name?: unknown; function?: { name?: unknown } | null };
     const called = details?.name ?? name;
     if (typeof type !== 'string') return undefined;
     tools.push({ type, name: typeof called === 'string' ? called : undefined });

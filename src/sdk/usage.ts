@@ -86,7 +86,8 @@ export function executedTools(value: unknown): readonly string[] {
     if (typeof choice !== 'object' || choice === null) continue;
     const { message, delta } = choice as { message?: unknown; delta?: unknown };
     const holder: unknown = message ?? delta;
-    const tools: unknown = typeof holder === 'object' && holder !== null ? (holder as { executed_tools?: unknown }).executed_tools : undefined;
+    const tools: unknown =
+      typeof holder === 'object' && holder !== null ? (holder as { executed_tools?: unknown }).executed_tools : undefined;
     if (!Array.isArray(tools)) continue;
     for (const tool of tools as readonly unknown[]) {
       const type: unknown = typeof tool === 'object' && tool !== null ? (tool as { type?: unknown }).type : undefined;

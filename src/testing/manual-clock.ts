@@ -79,7 +79,7 @@ export function manualClock(start: number = Date.UTC(2026, 0, 1)): ManualClock {
       const done = (): void => void (settled = true);
       promise.then(done, done);
       // Work that is not asleep may need several turns (a file, a socket) before it sleeps or ends.
-      for (let idleTurns = 0; !settled; ) {
+      for (let idleTurns = 0; !settled;) {
         await turn();
         const first = next();
         if (settled) break;

@@ -1,0 +1,231 @@
+// The HTTP attempts of one call: each waits for its slot, leaves, and is answered or lost.
+
+import type { Assessment } from './assessment';
+import type { Context } from './context';
+import { demandOf } from './demand';
+import { RateLimitWaitError, StoreError } from './errors';
+import { random } from './id';
+import type { Slot } from './limit/rate-limiter';
+import { limitOfError } from './sdk/limit-error';
+import { limitsOfHeaders, retryAfterMsOfHeaders } from './sdk/limit-headers';
+import type { TokenUsage } from './sdk/usage';
+
+/** How a retry that the SDK is about to make is to go on: not at all, or without the SDK's own wait. */
+export type RetryAdvice = 'surface' | 'retry-now' | undefined;
+
+/** What an attempt needs to see of an HTTP response. */
+export interface AttemptResponse {
+  readonly status: number;
+  readonly ok: boolean;
+  readonly headers: { get(name: string): string | null };
+}
+
+const NO_TOKENS = { tokens: 0, inputTokens: 0, outputTokens: 0, audioSeconds: 0 };
+
+/** One call's attempts, one after the other. */
+export class Attempts {
+  readonly #context: Context;
+  readonly #assessment: Assessment;
+  #slot: Slot | undefined;
+  #retriesLeft: number;
+  #count = 0;
+  #unanswered = 0;
+  #notBefore = 0;
+  #waitMs = 0;
+  #movedKey = false;
+
+  constructor(context: Context, assessment: Assessment, retries: number) {
+    this.#context = context;
+    this.#assessment = assessment;
+    this.#retriesLeft = retries;
+  }
+
+  /** How many have left. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** How many have left and were never answered: nobody knows whether they were charged. */
+  get unanswered(): number {
+    return this.#unanswered;
+  }
+
+  /** Time spent waiting for a turn, over all attempts. */
+  get waitMs(): number {
+    return this.#waitMs;
+  }
+
+  /** Waits for the attempt's turn, if it has to. Rejects with the refusal, or with the signal's reason. */
+  begin(signal: AbortSignal | undefined): undefined | Promise<void> {
+    const context = this.#context;
+    const assessment = this.#assessment;
+    if (context.passive || !assessment.spends) return undefined;
+    this.#slot?.release();
+    this.#slot = undefined;
+    if (this.#notBefore > 0) return this.#beginLater(signal);
+    const taken = context.rateLimiter.acquire(demandOf(assessment, context), signal);
+    if (taken instanceof Promise) return this.#wait(taken, signal);
+    this.#slot = taken;
+    return undefined;
+  }
+
+  async #beginLater(signal: AbortSignal | undefined): Promise<void> {
+    const { clock, rateLimiter } = this.#context;
+    const assessment = this.#assessment;
+    const early = this.#notBefore - clock.now();
+    if (early > 0) {
+      await clock.sleep(early, signal);
+      this.#waitMs += early;
+    }
+    const taken = rateLimiter.acquire(demandOf(assessment, this.#context), signal);
+    if (taken instanceof Promise) await this.#wait(taken, signal);
+    else this.#slot = taken;
+  }
+
+  async #wait(turn: Promise<Slot>, signal: AbortSignal | undefined): Promise<void> {
+    const context = this.#context;
+    const assessment = this.#assessment;
+    this.#emitRateLimited('local', undefined);
+    if (context.observe) {
+      turn.then((slot) => slot.release()).catch(() => {});
+      return;
+    }
+    try {
+      this.#slot = await turn;
+      this.#waitMs += this.#slot.waitedMs;
+    } catch (error) {
+      if (signal?.aborted) throw error;
+      if (error instanceof RateLimitWaitError)
+        throw new RateLimitWaitError({
+          ...assessment.subject,
+          limit: error.limit,
+          retryAfterMs: error.retryAfterMs,
+          message: error.message,
+        });
+      context.events.emit('store-unavailable', {
+        at: context.clock.now(),
+        store: 'rateLimiter',
+        during: 'acquire',
+        callId: assessment.id,
+        error,
+      });
+      if (context.onStoreFailure === 'deny')
+        throw new StoreError({ ...assessment.subject, store: 'rateLimiter', cause: error });
+    }
+  }
+
+  /** The attempt has left. Called after the transport was, so that no delay between can bunch departures. */
+  departed(): void {
+    if (this.#count > 0) this.#retriesLeft--;
+    this.#count++;
+    this.#unanswered++;
+    this.#slot?.begin();
+  }
+
+  /** The attempt ended without an answer. `sent` is false if it certainly never reached the provider. */
+  lost(sent: boolean): void {
+    if (!sent) this.#unanswered--;
+    this.#slot?.release(sent ? undefined : NO_TOKENS);
+    this.#slot = undefined;
+  }
+
+  /** The attempt was answered. Learns from the headers and says how the SDK's retry, if there is one, should go on. */
+  answered(response: AttemptResponse, errorText: () => Promise<string>): RetryAdvice {
+    this.#unanswered--;
+    const context = this.#context;
+    const assessment = this.#assessment;
+    if (context.passive) return undefined;
+    const { headers, status, ok } = response;
+    if (assessment.spends) this.#learn(response, errorText);
+    if (assessment.key)
+      this.#context.keys?.report?.(assessment.key.id, status === 401 ? 'unauthorized' : status === 429 ? 'rate-limited' : 'ok');
+    if (ok) return undefined;
+    this.#slot?.release(NO_TOKENS);
+    this.#slot = undefined;
+    if (context.observe || this.#retriesLeft <= 0 || !isRetried(status, headers)) return undefined;
+    const now = context.clock.now();
+    const waitMs = retryAfterMsOfHeaders(headers, now) ?? this.#backoffMs();
+    if (waitMs > context.maxRetryAfterMs) return 'surface';
+    this.#notBefore = now + waitMs;
+    return 'retry-now';
+  }
+
+  // The SDK's own: 0.5 s doubling up to 8 s, less up to a quarter.
+  #backoffMs(): number {
+    return Math.min(500 * 2 ** (this.#count - 1), 8000) * (1 - random() * 0.25);
+  }
+
+  #learn({ headers, status }: AttemptResponse, errorText: () => Promise<string>): void {
+    const { rateLimiter, clock, maxRetryAfterMs } = this.#context;
+    const provider = this.#assessment.model;
+    const at = clock.now();
+    const limits = limitsOfHeaders(headers);
+    const refused = status === 429 || status === 413;
+    const retryAfterMs = status === 429 ? retryAfterMsOfHeaders(headers, at) : undefined;
+    if (status === 429) this.#emitRateLimited('provider', retryAfterMs);
+    if (!rateLimiter.observe) return;
+    const pauseMs = retryAfterMs !== undefined && retryAfterMs <= maxRetryAfterMs ? retryAfterMs : undefined;
+    if (limits.length > 0 || pauseMs !== undefined) rateLimiter.observe({ provider, at, limits, pauseMs });
+    if (!refused) return;
+    errorText().then(
+      (text) => {
+        const told = limitOfError(text);
+        if (told?.limit) rateLimiter.observe?.({ provider, at, limits: [told.limit] });
+      },
+      () => {},
+    );
+  }
+
+  /**
+   * Asks for another key after a 401. True if the call may be tried again with it: once per call, and only if the SDK has a
+   * retry left.
+   */
+  async moveKey(): Promise<boolean> {
+    const assessment = this.#assessment;
+    const { keys, clock, events } = this.#context;
+    const rejected = assessment.key;
+    if (!keys || !rejected || this.#movedKey || this.#retriesLeft <= 0) return false;
+    this.#movedKey = true;
+    const { team, model, operation } = assessment;
+    const next = await Promise.resolve(
+      keys.key({ callId: assessment.id, team, model, operation: operation?.name ?? '', rejectedKeyId: rejected.id }),
+    ).catch(() => undefined);
+    if (next === undefined || next.id === rejected.id) return false;
+    assessment.key = next;
+    this.#notBefore = 0;
+    events.emit('key-changed', { callId: assessment.id, at: clock.now(), team, from: rejected.id, to: next.id });
+    return true;
+  }
+
+  /** The last attempt's answer has ended. `used` corrects what it took; undefined leaves the bound standing. */
+  end(used: TokenUsage | undefined): void {
+    if (this.#slot === undefined) return;
+    const { promptTokens = 0, completionTokens = 0 } = used ?? {};
+    this.#slot.release(
+      used && { tokens: promptTokens + completionTokens, inputTokens: promptTokens, outputTokens: completionTokens },
+    );
+    this.#slot = undefined;
+  }
+
+  #emitRateLimited(by: 'local' | 'provider', retryAfterMs: number | undefined): void {
+    const { events, clock } = this.#context;
+    const assessment = this.#assessment;
+    if (!events.has('rate-limited')) return;
+    events.emit('rate-limited', {
+      callId: assessment.id,
+      at: clock.now(),
+      team: assessment.team,
+      model: assessment.model,
+      by,
+      retryAfterMs,
+    });
+  }
+}
+
+// As the SDK decides it.
+function isRetried(status: number, headers: { get(name: string): string | null }): boolean {
+  const told = headers.get('x-should-retry');
+  if (told === 'true') return true;
+  if (told === 'false') return false;
+  return status === 408 || status === 409 || status === 429 || status >= 500;
+}

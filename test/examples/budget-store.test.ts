@@ -1,0 +1,6 @@
+import { describe, expect, it } from 'vitest';
+import { simpleBudgetStore } from '../../examples/04-your-own-budget-store';
+import { describeBudgetStore } from '../../src/testing';
+
+// The example says that it is a correct store.
+describeBudgetStore({ describe, it, expect }, simpleBudgetStore);
