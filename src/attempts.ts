@@ -5,7 +5,7 @@ import type { Context } from './context';
 import { demandOf } from './demand';
 import { RateLimitWaitError, StoreError } from './errors';
 import { random } from './id';
-import type { Slot } from './limit/rate-limiter';
+import type { LimitSnapshot, Slot } from './limit/rate-limiter';
 import { limitOfError } from './sdk/limit-error';
 import { limitsOfHeaders, retryAfterMsOfHeaders } from './sdk/limit-headers';
 import type { TokenUsage } from './sdk/usage';
@@ -59,27 +59,33 @@ export class Attempts {
   begin(signal: AbortSignal | undefined): undefined | Promise<void> {
     const context = this.#context;
     const assessment = this.#assessment;
-    if (context.passive || !assessment.spends) return undefined;
-    this.#slot?.release();
-    this.#slot = undefined;
-    if (this.#notBefore > 0) return this.#beginLater(signal);
-    const taken = context.rateLimiter.acquire(demandOf(assessment, context), signal);
+    // Who has given up already is told so by the SDK, before anything is sent.
+    if (context.passive || !assessment.spends || signal?.aborted) return undefined;
+    this.#release();
+    return this.#notBefore > 0 ? this.#beginLater(signal) : this.#acquire(signal);
+  }
+
+  #acquire(signal: AbortSignal | undefined): undefined | Promise<void> {
+    const context = this.#context;
+    let taken: Slot | Promise<Slot>;
+    try {
+      taken = context.rateLimiter.acquire(demandOf(this.#assessment, context), signal);
+    } catch (error) {
+      taken = Promise.reject(error as Error);
+    }
     if (taken instanceof Promise) return this.#wait(taken, signal);
     this.#slot = taken;
     return undefined;
   }
 
   async #beginLater(signal: AbortSignal | undefined): Promise<void> {
-    const { clock, rateLimiter } = this.#context;
-    const assessment = this.#assessment;
+    const { clock } = this.#context;
     const early = this.#notBefore - clock.now();
     if (early > 0) {
       await clock.sleep(early, signal);
       this.#waitMs += early;
     }
-    const taken = rateLimiter.acquire(demandOf(assessment, this.#context), signal);
-    if (taken instanceof Promise) await this.#wait(taken, signal);
-    else this.#slot = taken;
+    await this.#acquire(signal);
   }
 
   async #wait(turn: Promise<Slot>, signal: AbortSignal | undefined): Promise<void> {
@@ -102,13 +108,7 @@ export class Attempts {
           retryAfterMs: error.retryAfterMs,
           message: error.message,
         });
-      context.events.emit('store-unavailable', {
-        at: context.clock.now(),
-        store: 'rateLimiter',
-        during: 'acquire',
-        callId: assessment.id,
-        error,
-      });
+      this.#emitUnavailable('rateLimiter', 'acquire', error);
       if (context.onStoreFailure === 'deny')
         throw new StoreError({ ...assessment.subject, store: 'rateLimiter', cause: error });
     }
@@ -125,8 +125,7 @@ export class Attempts {
   /** The attempt ended without an answer. `sent` is false if it certainly never reached the provider. */
   lost(sent: boolean): void {
     if (!sent) this.#unanswered--;
-    this.#slot?.release(sent ? undefined : NO_TOKENS);
-    this.#slot = undefined;
+    this.#release(sent ? undefined : NO_TOKENS);
   }
 
   /** The attempt was answered. Learns from the headers and says how the SDK's retry, if there is one, should go on. */
@@ -137,17 +136,23 @@ export class Attempts {
     if (context.passive) return undefined;
     const { headers, status, ok } = response;
     if (assessment.spends) this.#learn(response, errorText);
-    if (assessment.key)
-      this.#context.keys?.report?.(assessment.key.id, status === 401 ? 'unauthorized' : status === 429 ? 'rate-limited' : 'ok');
+    if (assessment.key) this.#reportKey(assessment.key.id, status);
     if (ok) return undefined;
-    this.#slot?.release(NO_TOKENS);
-    this.#slot = undefined;
+    this.#release(NO_TOKENS);
     if (context.observe || this.#retriesLeft <= 0 || !isRetried(status, headers)) return undefined;
     const now = context.clock.now();
     const waitMs = retryAfterMsOfHeaders(headers, now) ?? this.#backoffMs();
     if (waitMs > context.maxRetryAfterMs) return 'surface';
     this.#notBefore = now + waitMs;
     return 'retry-now';
+  }
+
+  #reportKey(keyId: string, status: number): void {
+    try {
+      this.#context.keys?.report?.(keyId, status === 401 ? 'unauthorized' : status === 429 ? 'rate-limited' : 'ok');
+    } catch (error) {
+      this.#emitUnavailable('keys', 'key', error);
+    }
   }
 
   // The SDK's own: 0.5 s doubling up to 8 s, less up to a quarter.
@@ -165,15 +170,23 @@ export class Attempts {
     if (status === 429) this.#emitRateLimited('provider', retryAfterMs);
     if (!rateLimiter.observe) return;
     const pauseMs = retryAfterMs !== undefined && retryAfterMs <= maxRetryAfterMs ? retryAfterMs : undefined;
-    if (limits.length > 0 || pauseMs !== undefined) rateLimiter.observe({ provider, at, limits, pauseMs });
+    if (limits.length > 0 || pauseMs !== undefined) this.#observe({ provider, at, limits, pauseMs });
     if (!refused) return;
     errorText().then(
       (text) => {
         const told = limitOfError(text);
-        if (told?.limit) rateLimiter.observe?.({ provider, at, limits: [told.limit] });
+        if (told?.limit) this.#observe({ provider, at, limits: [told.limit] });
       },
       () => {},
     );
+  }
+
+  #observe(snapshot: LimitSnapshot): void {
+    try {
+      this.#context.rateLimiter.observe?.(snapshot);
+    } catch (error) {
+      this.#emitUnavailable('rateLimiter', 'acquire', error);
+    }
   }
 
   /**
@@ -200,11 +213,30 @@ export class Attempts {
   /** The last attempt's answer has ended. `used` corrects what it took; undefined leaves the bound standing. */
   end(used: TokenUsage | undefined): void {
     if (this.#slot === undefined) return;
-    const { promptTokens = 0, completionTokens = 0 } = used ?? {};
-    this.#slot.release(
-      used && { tokens: promptTokens + completionTokens, inputTokens: promptTokens, outputTokens: completionTokens },
-    );
+    if (used === undefined) return this.#release();
+    const { promptTokens, completionTokens } = used;
+    this.#release({ tokens: promptTokens + completionTokens, inputTokens: promptTokens, outputTokens: completionTokens });
+  }
+
+  // Nothing that a limiter or a key provider of the user's does may change how a call that has left ends.
+  #release(actual?: Parameters<Slot['release']>[0]): void {
+    const slot = this.#slot;
     this.#slot = undefined;
+    try {
+      slot?.release(actual);
+    } catch (error) {
+      this.#emitUnavailable('rateLimiter', 'acquire', error);
+    }
+  }
+
+  #emitUnavailable(store: 'rateLimiter' | 'keys', during: 'acquire' | 'key', error: unknown): void {
+    this.#context.events.emit('store-unavailable', {
+      at: this.#context.clock.now(),
+      store,
+      during,
+      callId: this.#assessment.id,
+      error,
+    });
   }
 
   #emitRateLimited(by: 'local' | 'provider', retryAfterMs: number | undefined): void {

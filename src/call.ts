@@ -54,6 +54,11 @@ export class Call {
     return (this.#encoded ??= sent.body.encode());
   }
 
+  /** True if the request must go out as it was decided on. */
+  get enforced(): boolean {
+    return this.#sent !== undefined;
+  }
+
   /** The method that was decided on. */
   get method(): string | undefined {
     return this.#sent?.method;
@@ -83,7 +88,7 @@ export class Call {
     const assessment = new Assessment(this.id, context.clock.now(), this.#binding, request);
     this.#assessment = assessment;
     this.#attempts = new Attempts(context, assessment, retries);
-    if (!context.passive) this.#sent = request;
+    if (!context.passive && !context.observe) this.#sent = request;
     const pending = assess(assessment, context);
     if (!pending && !needsHold(assessment)) {
       this.#refuse(assessment);

@@ -4,6 +4,7 @@ import type { Binding } from './context';
 import type { Governance } from './governance';
 import { Governor } from './governor';
 import { seal, send, turn, ungoverned } from './sdk/attempt';
+import { checkBinding } from './options';
 import { loggerOf } from './sdk/logger';
 import { GovernedPromise } from './sdk/promise';
 import { glance, snapshot } from './sdk/snapshot';
@@ -41,12 +42,13 @@ export class GovernedGroq extends Groq {
   constructor({ governance, team, ...options }: GovernedGroqOptions = {}) {
     const governor = Governor.from(governance);
     const { binding, ...rest } = options as ClientOptions & { binding?: TeamBinding };
-    const apiKey = rest.apiKey ?? (governor.suppliesKeys ? '' : undefined);
+    const apiKey = rest.apiKey === undefined && governor.suppliesKeys ? '' : rest.apiKey;
     // What is in here comes back in the options of every copy that the SDK makes.
     super({ ...rest, apiKey, governance: governor, team, binding } as ClientOptions);
     this.governor = governor;
     this.team = team;
     this.#binding = { ...binding, team };
+    checkBinding(this.#binding);
     governor.useLogger(loggerOf(this));
   }
 

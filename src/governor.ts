@@ -50,7 +50,7 @@ export class Governor {
   #logger: AlertLogger | undefined;
 
   constructor(governance: Governance = {}) {
-    this.#governance = defineGovernance(governance);
+    this.#governance = { ...defineGovernance(governance) };
     const clock = governance.clock ?? systemClock;
     const budgetStore = governance.budgetStore ?? memoryBudgetStore();
     const rateLimiter = governance.rateLimiter ?? memoryRateLimiter({ clock });
@@ -86,6 +86,8 @@ export class Governor {
       accountsOf: (rule) => this.#accountsOf(rule),
       book: (charge, record) => this.#bookkeeper.book(charge, record),
     };
+    // What is changed in the object afterwards changes no rule.
+    for (const team of Object.keys(teams ?? {})) this.#rulesFor(team);
   }
 
   /** A governance becomes a governor; a governor stays the one it is. */
@@ -152,7 +154,6 @@ export class Governor {
   async reconcile(): Promise<Reconciliation> {
     await this.#bookkeeper.settled();
     await this.#context.usageLog.flush?.();
-    for (const team of Object.keys(this.#governance.teams ?? {})) this.#rulesFor(team);
     return reconcile(this.#context, [...this.#rules.values()]);
   }
 

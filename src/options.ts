@@ -216,6 +216,19 @@ const letters = (name: string): string =>
     .sort()
     .join('');
 
+const binding = z.strictObject({
+  team: z.optional(z.custom<string>((value) => typeof value === 'string', { error: expected('the name of a team') })),
+  user: z.optional(string('the name of a user')),
+  tags: z.optional(z.record(z.string(), z.string({ error: expected('a tag value that is text') }))),
+  priority: z.optional(number('a finite number', Number.isFinite)),
+});
+
+/** Checks whom a client speaks for. Throws a `GovernanceConfigError` on values of the wrong kind; teams are looked up later. */
+export function checkBinding(value: unknown): void {
+  const issues = issuesOf('', binding, value);
+  if (issues.length > 0) throw new GovernanceConfigError(issues);
+}
+
 const PERIOD_ORDER = { day: 0, week: 1, month: 2 } as const;
 
 function ruleIssues(path: string, options: RuleOptions, governance: Governance): ConfigIssue[] {

@@ -44,8 +44,6 @@ export interface TeamRules {
   readonly weight: number;
   /** True if a request's output must be bounded, because money or tokens are counted. */
   readonly needsBound: boolean;
-  /** True if no attempt ever has to wait. */
-  readonly unlimited: boolean;
   readonly clampToBudget: boolean;
 }
 
@@ -116,7 +114,6 @@ export function teamRules(name: string, team: TeamOptions, governance: Governanc
       budgets.length > 0 ||
       limits.some(({ kind }) => kind === 'tokens' || kind === 'outputTokens') ||
       rules.some((rule) => rule.maxTokensPerRequest !== undefined || rule.defaultMaxTokens !== undefined),
-    unlimited: limits.length === 0 && concurrency.length === 0,
     clampToBudget: team.clampToBudget ?? organization.clampToBudget ?? false,
   };
 }

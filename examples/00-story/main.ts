@@ -105,7 +105,7 @@ if (server) {
     const waits = records.filter((record) => record.team === team && record.waitMs > 0).map(({ waitMs }) => waitMs);
     say(
       team,
-      `${waits.length} calls waited for their turn, the last one for about ${Math.round(Math.max(...waits) / 60_000)} min of the story.`,
+      `${waits.length} calls waited for their turn, the last one for more than ${Math.floor(Math.max(...waits) / 60_000)} min of the story.`,
     );
   }
   const { calls } = groqOnThisMachine;

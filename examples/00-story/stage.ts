@@ -51,7 +51,8 @@ const SENTENCES = [
 
 // An answer that takes between a third and nine tenths of what it may, the same one every time.
 function answerTo({ messages, max_completion_tokens: most }: Readonly<Record<string, unknown>>): string {
-  const seed = [...JSON.stringify(messages)].reduce((sum, sign) => (sum * 31 + sign.charCodeAt(0)) % 9973, 7);
+  const prompt = new TextEncoder().encode(JSON.stringify(messages));
+  const seed = prompt.reduce((hash, byte) => (hash * 31 + byte) % 9973, 7);
   const characters = Math.floor(Number(most) * 4 * (0.33 + (seed % 57) / 100));
   let text = '';
   for (let next = seed; text.length < characters; next++) text += `${SENTENCES[next % SENTENCES.length]} `;

@@ -48,6 +48,6 @@ export class ConcurrencyGate extends Constraint {
   }
 
   override isIdle(): boolean {
-    return this.#holders.size === 0 && this.line === undefined;
+    return this.#holders.size === 0 && this.isUnattended;
   }
 }

@@ -54,6 +54,11 @@ export abstract class Constraint implements Heaped {
   /** Whether it can be forgotten. */
   abstract isIdle(now: number): boolean;
 
+  /** Whether nobody stands here, or keeps room here while standing elsewhere. */
+  protected get isUnattended(): boolean {
+    return this.line === undefined && this.#keptFor === undefined;
+  }
+
   fits(amount: number, max: number, now: number, lane: Lane | undefined): boolean {
     if (this.#kept === 0) return this.hasRoom(amount, max, now);
     return this.hasRoom(amount + this.#keptFrom(lane, now), max, now);

@@ -93,7 +93,7 @@ export class SlidingWindow extends Constraint {
 
   override isIdle(now: number): boolean {
     this.#expire(now);
-    return this.#head === this.#tail && this.#pendingCount === 0 && this.line === undefined;
+    return this.#head === this.#tail && this.#pendingCount === 0 && this.isUnattended;
   }
 
   #unpend(amount: number): void {

@@ -47,9 +47,13 @@ export function seal(
   }
   const { body, method, secret } = call;
   if (body !== undefined) req.body = body;
-  if (method !== undefined) req.method = method;
-  const replaced = replacesHeaders(clientFetchOptions) || replacesHeaders(options.fetchOptions);
-  if (secret === undefined && !replaced && !mentionsAuthorization(options.headers)) return undefined;
+  if (method !== undefined && req.method?.toLowerCase() !== method) req.method = method;
+  const tampered =
+    call.enforced &&
+    (replacesHeaders(clientFetchOptions) ||
+      replacesHeaders(options.fetchOptions) ||
+      mentionsHeader(options.headers, 'authorization'));
+  if (secret === undefined && !tampered) return undefined;
   return sealKey(req, secret, clean);
 }
 
@@ -65,16 +69,16 @@ function replacesHeaders(fetchOptions: unknown): boolean {
   return typeof fetchOptions === 'object' && fetchOptions !== null && 'headers' in fetchOptions;
 }
 
-// In each of the forms that the SDK takes headers in.
-function mentionsAuthorization(headers: unknown): boolean {
+/** Whether headers, in any of the forms that the SDK takes, set or remove one. The name is in lower case. */
+export function mentionsHeader(headers: unknown, wanted: string): boolean {
   if (typeof headers !== 'object' || headers === null) return false;
-  if (headers instanceof Headers) return headers.has('authorization');
+  if (headers instanceof Headers) return headers.has(wanted);
   const names: unknown[] = Array.isArray(headers)
-    ? headers.map((row: unknown) => (Array.isArray(row) ? row[0] : row))
+    ? headers.map((row: unknown) => (Array.isArray(row) ? (row as unknown[])[0] : row))
     : Object.keys(headers);
-  if (names.some((name) => String(name).toLowerCase() === 'authorization')) return true;
+  if (names.some((name) => String(name).toLowerCase() === wanted)) return true;
   const { values, nulls } = headers as { values?: unknown; nulls?: unknown };
-  return (values instanceof Headers && values.has('authorization')) || (nulls instanceof Set && nulls.has('authorization'));
+  return (values instanceof Headers && values.has(wanted)) || (nulls instanceof Set && nulls.has(wanted));
 }
 
 /**

@@ -13,6 +13,7 @@ export class Meter {
   #tools: readonly string[] = NO_TOOLS;
   #finished = false;
   #reading = false;
+  #tapped = false;
   #holder = 0;
 
   constructor(call: Call) {
@@ -29,6 +30,11 @@ export class Meter {
     return ++this.#holder;
   }
 
+  /** From here on the body's bytes are watched, and what is parsed of them is not counted again. */
+  tapped(): void {
+    this.#tapped = true;
+  }
+
   /** The caller reads the body piece by piece. */
   reading(): number {
     this.#reading = true;
@@ -36,6 +42,11 @@ export class Meter {
   }
 
   /** The whole answer was parsed: JSON, text, or undefined for an empty body. */
+  parsed(value: unknown): void {
+    if (!this.#tapped) this.completed(value);
+  }
+
+  /** The whole answer was seen. */
   completed(value: unknown): void {
     const usage = typeof value === 'string' ? usageInText(value) : usageOf(value);
     const tools = executedTools(value);
@@ -44,6 +55,16 @@ export class Meter {
     else if (usage) this.#call.end({ kind: 'usage', usage, executedTools: tools }, 'success');
     else if (this.#call.pricedByRequest) this.#call.end({ kind: 'request' }, 'success');
     else this.#call.end({ kind: 'read', outputTokens: answerTokens(value), executedTools: tools }, 'success');
+  }
+
+  /** True if a chunk may have to be left out. */
+  get hides(): boolean {
+    return this.#call.hidesUsage;
+  }
+
+  /** False once the bytes are watched: then a stream parsed from them needs no meter of its own. */
+  get watchesStreams(): boolean {
+    return !this.#tapped;
   }
 
   /** One chunk of a stream, as the caller is about to get it. True if it must not reach the caller. */

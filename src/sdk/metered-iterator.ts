@@ -7,6 +7,8 @@ export interface Reader {
   pending: number;
 }
 
+const NOTHING_READ: Promise<IteratorResult<never>> = Promise.resolve({ done: true, value: undefined });
+
 /** Passes a stream's chunks on as they are asked for, and shows them to the meter. */
 export class MeteredIterator<T> implements AsyncIterableIterator<T> {
   readonly #source: AsyncIterator<T>;
@@ -14,6 +16,7 @@ export class MeteredIterator<T> implements AsyncIterableIterator<T> {
   readonly #reader: Reader;
   readonly #signal: AbortSignal;
   readonly #begin: (iterator: object) => void;
+  #last: Promise<IteratorResult<T>> = NOTHING_READ;
 
   constructor(source: AsyncIterator<T>, meter: Meter, reader: Reader, signal: AbortSignal, begin: (iterator: object) => void) {
     this.#source = source;
@@ -29,8 +32,9 @@ export class MeteredIterator<T> implements AsyncIterableIterator<T> {
 
   next(): Promise<IteratorResult<T>> {
     if (!this.#owns()) return this.#source.next();
-    this.#reader.pending++;
-    return this.#source.next().then(this.#take, this.#fail);
+    // A chunk that is left out makes the next one answer the same read, so later reads have to stay behind it.
+    this.#last = this.#reader.pending++ === 0 ? this.#read() : this.#last.then(this.#read, this.#read);
+    return this.#last;
   }
 
   async return(value?: unknown): Promise<IteratorResult<T>> {
@@ -53,13 +57,13 @@ export class MeteredIterator<T> implements AsyncIterableIterator<T> {
     return this.#reader.iterator === this;
   }
 
+  readonly #read = (): Promise<IteratorResult<T>> => this.#source.next().then(this.#take, this.#fail);
+
   readonly #take = (result: IteratorResult<T>): IteratorResult<T> | Promise<IteratorResult<T>> => {
+    if (!result.done && this.#meter.chunk(result.value)) return this.#read();
     this.#reader.pending--;
-    if (result.done) {
-      this.#meter.streamEnded(this.#signal.aborted);
-      return result;
-    }
-    return this.#meter.chunk(result.value) ? this.next() : result;
+    if (result.done) this.#meter.streamEnded(this.#signal.aborted);
+    return result;
   };
 
   readonly #fail = (error: unknown): never => {

@@ -19,8 +19,9 @@ type ResponseProps = Awaited<ConstructorParameters<typeof APIPromise>[1]>;
  */
 export class GovernedPromise<T> extends APIPromise<T> {
   readonly #meter: Meter;
-  #parsed = false;
-  #tapped: Promise<Response> | undefined;
+  /** Set once somebody wants to see all that the SDK knows of the response, which only the inner promise can tell. */
+  readonly #unwrapping: { wanted: boolean };
+  #tapped = false;
 
   constructor(client: Groq, inner: APIPromise<T>, call: Call) {
     const meter = new Meter(call);
@@ -38,14 +39,17 @@ export class GovernedPromise<T> extends APIPromise<T> {
         throw error;
       },
     );
-    super(client, answered, () => {
+    const unwrapping = { wanted: false };
+    super(client, answered, (_, props) => {
       meter.heldBy();
-      return inner.then(
+      const parsed = unwrapping.wanted ? inner._thenUnwrap((value, all) => (Object.assign(props, all), value)) : inner;
+      return parsed.then(
         (value) => metered(client, value, meter),
         (error: unknown) => unparsed(error, meter),
       );
     });
     this.#meter = meter;
+    this.#unwrapping = unwrapping;
   }
 
   // oxlint-disable-next-line unicorn/no-thenable -- the SDK's promise overrides it as well
@@ -53,13 +57,20 @@ export class GovernedPromise<T> extends APIPromise<T> {
     onfulfilled?: ((value: T) => A | PromiseLike<A>) | null,
     onrejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
-    this.#parsed = true;
     if (!this.#meter.wanted) this.#meter.heldBy();
     return super.then(onfulfilled, onrejected);
   }
 
+  override _thenUnwrap<U>(...[transform]: Parameters<APIPromise<T>['_thenUnwrap']>): APIPromise<U> {
+    this.#unwrapping.wanted = true;
+    return super._thenUnwrap(transform) as APIPromise<U>;
+  }
+
   override asResponse(): Promise<Response> {
-    return (this.#tapped ??= super.asResponse().then((response) => this.#handOut(response)));
+    return super.asResponse().then((response) => {
+      if (!this.#tapped) this.#handOut(response);
+      return response;
+    });
   }
 
   override async withResponse(): Promise<{ data: T; response: Response }> {
@@ -67,20 +78,19 @@ export class GovernedPromise<T> extends APIPromise<T> {
     return { data, response };
   }
 
-  #handOut(response: Response): Response {
-    // Whoever parses it, books it.
-    if (this.#parsed) return response;
-    const tapped = tap(response, this.#meter);
-    dropped.register(tapped, { meter: this.#meter, holder: this.#meter.heldBy() });
-    return tapped;
+  // Whoever reads it in whichever way, it is booked as it is read.
+  #handOut(response: Response): void {
+    this.#tapped = true;
+    if (tap(response, this.#meter)) dropped.register(response, { meter: this.#meter, holder: this.#meter.heldBy() });
   }
 }
 
 function metered<T>(client: Groq, value: T, meter: Meter): T {
   if (!(value instanceof Stream)) {
-    meter.completed(value);
+    meter.parsed(value);
     return value;
   }
+  if (!meter.watchesStreams) return value;
   const source = value as Stream<unknown>;
   const { controller } = source;
   const reader: Reader = { pending: 0 };

@@ -2,7 +2,7 @@
 
 import type { Groq } from 'groq-sdk';
 import type { GovernedRequest } from '../assessment';
-import { PolicyDeniedError } from '../errors';
+import { mentionsHeader } from './attempt';
 import { FormBody, JsonBody, PeekBody } from './body';
 import { classify, classifyExact } from './operation';
 
@@ -27,23 +27,36 @@ export function glance(options: RequestOptions): GovernedRequest {
 export function snapshot(client: Groq, options: RequestOptions, build: Build): GovernedRequest | Promise<GovernedRequest> {
   const { body } = options;
   if (options.fetchOptions) options.fetchOptions = { ...options.fetchOptions };
+  if (options.query) options.query = { ...options.query };
   const readable = body === undefined || body === null || (typeof body === 'object' && isFieldBody(body));
-  if (!readable || decidesRequest(client.fetchOptions) || decidesRequest(options.fetchOptions))
-    return snapshotBuilt(client.baseURL, options, build);
+  const steered =
+    decidesRequest(client.fetchOptions) ||
+    decidesRequest(options.fetchOptions) ||
+    mentionsHeader(options.headers, 'content-type');
+  if (steered || typeof body === 'string' || Array.isArray(body)) return snapshotBuilt(client.baseURL, options, build);
   const method = String(options.method).toLowerCase();
-  const fields = body instanceof FormData ? FormBody.of(body) : body ? JsonBody.of(body) : undefined;
+  // Streams and bytes pass where nothing has to be read of them, and are refused by the rules where something has.
+  const fields = !readable ? undefined : body instanceof FormData ? FormBody.of(body) : body ? JsonBody.of(body) : undefined;
   if (typeof options.path === 'string' && !options.defaultBaseURL) {
     const operation = classifyExact(method, options.path);
     if (operation) return { method, path: options.path, url: undefined, operation, foreign: false, body: fields };
   }
-  const url = client.buildURL(options.path, { ...options.query } as Record<string, unknown>, options.defaultBaseURL);
+  const url = client.buildURL(
+    options.path,
+    options.query as Record<string, unknown> | null | undefined,
+    options.defaultBaseURL,
+  );
   const { path, foreign } = place(url, client.baseURL);
   return { method, path, url, operation: foreign ? undefined : classify(method, path), foreign, body: fields };
 }
 
-// Text, streams, bytes, and `fetchOptions` that override method or body: only what the SDK makes of them can be checked.
+// Text, lists, a content type of the caller's, and `fetchOptions` that override method or body: only what the SDK
+// makes of them can be checked.
 async function snapshotBuilt(baseURL: string, options: RequestOptions, build: Build): Promise<GovernedRequest> {
-  const { req, url } = await build(options);
+  const { body } = options;
+  const consumable = typeof body === 'object' && body !== null && !Array.isArray(body) && !isFieldBody(body);
+  // Building a request from a stream begins to read it.
+  const { req, url } = await build(consumable ? { ...options, body: undefined } : options);
   const { path, foreign } = place(url, baseURL);
   const method = String(req.method).toLowerCase();
   return { method, path, url, foreign, operation: foreign ? undefined : classify(method, path), body: bodyOf(req.body) };
@@ -52,18 +65,12 @@ async function snapshotBuilt(baseURL: string, options: RequestOptions, build: Bu
 function bodyOf(body: unknown): JsonBody | FormBody | undefined {
   if (body instanceof FormData) return FormBody.of(body);
   if (typeof body !== 'string') return undefined;
-  let parsed: unknown;
   try {
-    parsed = JSON.parse(body);
+    const parsed: unknown = JSON.parse(body);
+    return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed) ? JsonBody.of(parsed) : undefined;
   } catch {
-    parsed = undefined;
+    return undefined;
   }
-  if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) return JsonBody.of(parsed);
-  throw new PolicyDeniedError({
-    code: 'invalid-request',
-    rule: 'body',
-    reason: 'The body is text that is not a JSON object, so it cannot be checked. Pass an object.',
-  });
 }
 
 function isFieldBody(body: object): boolean {

@@ -13,47 +13,69 @@ interface Watcher {
   end(): readonly Uint8Array[];
 }
 
+const READERS = ['arrayBuffer', 'blob', 'bytes', 'formData', 'json', 'text'] as const;
+
 /**
- * A response with the same status, headers, URL and bytes, whose body reports to the meter as the caller reads it: no read-ahead,
- * no copy, and the original stays unlocked until somebody reads. The response itself where there is nothing to watch, or no
- * way to.
+ * Makes a response report to the meter as the caller reads its body. It stays the object that it is; only where its body comes
+ * from changes: no read-ahead, no copy, nothing locked until somebody reads. False where there is no body, or none that can
+ * be watched.
  */
-export function tap(response: Response, meter: Meter): Response {
+export function tap(response: Response, meter: Meter): boolean {
   const body: unknown = response.body;
-  if (body === null || body === undefined) {
-    meter.completed(undefined);
-    return response;
-  }
-  if (!(body instanceof ReadableStream)) return response;
-  const events = response.headers.get('content-type')?.includes('text/event-stream') ?? false;
-  const watcher = events ? eventWatcher(meter) : jsonWatcher(meter);
-  const { status, statusText, headers } = response;
-  const tapped = new Response(watched(body, watcher, meter), { status, statusText, headers });
-  // A rebuilt response loses these.
-  for (const name of ['url', 'redirected', 'type'] as const)
-    Object.defineProperty(tapped, name, { value: response[name], configurable: true });
-  return tapped;
+  if (!(body instanceof ReadableStream) || response.bodyUsed || body.locked) return false;
+  const { status, statusText, headers, url } = response;
+  let reading: Response | undefined;
+  const watching = (): Response => {
+    if (reading) return reading;
+    const events = headers.get('content-type')?.includes('text/event-stream') ?? false;
+    reading = new Response(watched(body, events ? eventWatcher(meter) : jsonWatcher(meter), meter), {
+      status,
+      statusText,
+      headers,
+    });
+    Object.defineProperty(reading, 'url', { value: url });
+    return reading;
+  };
+  Object.defineProperties(response, {
+    body: { get: () => watching().body, configurable: true },
+    bodyUsed: { get: () => reading?.bodyUsed ?? false, configurable: true },
+    clone: { value: () => watching().clone(), configurable: true, writable: true },
+  });
+  for (const read of READERS)
+    Object.defineProperty(response, read, { value: () => watching()[read](), configurable: true, writable: true });
+  meter.tapped();
+  return true;
 }
 
 function watched(body: ReadableStream<Uint8Array>, watcher: Watcher, meter: Meter): ReadableStream<Uint8Array> {
   let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
-  return new ReadableStream<Uint8Array>(
+  const open = (controller: ReadableByteStreamController): ReadableStreamDefaultReader<Uint8Array> => {
+    if (reader) return reader;
+    meter.reading();
+    reader = body.getReader();
+    // An abort between two reads is told at once.
+    reader.closed.catch((error: unknown) => {
+      meter.broken(isAbortError(error) ? 'aborted' : 'error');
+      controller.error(error);
+    });
+    return reader;
+  };
+  return new ReadableStream(
     {
+      type: 'bytes',
       async pull(controller) {
-        meter.reading();
-        reader ??= body.getReader();
-        try {
-          // A pull that brings nothing would not be followed by another.
-          for (let passed = 0; passed === 0;) {
-            const { done, value } = await reader.read();
-            const out = done ? watcher.end() : watcher.pass(value);
-            for (const bytes of out) controller.enqueue(bytes);
-            passed = out.length;
-            if (done) return controller.close();
-          }
-        } catch (error) {
-          meter.broken(isAbortError(error) ? 'aborted' : 'error');
-          controller.error(error);
+        const source = open(controller);
+        // A pull that brings nothing would not be followed by another.
+        for (let passed = 0; passed === 0;) {
+          const { done, value } = await source.read();
+          const out = done ? watcher.end() : watcher.pass(value);
+          // A byte stream takes the buffer away from whoever hands it over.
+          for (const bytes of out) controller.enqueue(ownBuffer(bytes));
+          passed = out.length;
+          if (!done) continue;
+          controller.close();
+          controller.byobRequest?.respond(0);
+          return;
         }
       },
       async cancel(reason) {
@@ -64,6 +86,13 @@ function watched(body: ReadableStream<Uint8Array>, watcher: Watcher, meter: Mete
     },
     { highWaterMark: 0 },
   );
+}
+
+function ownBuffer(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const { buffer } = bytes;
+  return buffer instanceof ArrayBuffer && bytes.byteLength === buffer.byteLength
+    ? new Uint8Array(buffer)
+    : new Uint8Array(bytes);
 }
 
 function jsonWatcher(meter: Meter): Watcher {
@@ -102,12 +131,17 @@ function eventWatcher(meter: Meter): Watcher {
     return data === undefined || !meter.chunk(data);
   };
   return {
-    pass: (bytes) => splitter.push(bytes).filter(shown),
+    pass(bytes) {
+      const events = splitter.push(bytes);
+      if (meter.hides) return events.filter(shown);
+      events.forEach(shown);
+      return [bytes];
+    },
     end() {
       const rest = splitter.flush();
-      const out = rest.length > 0 && shown(rest) ? [rest] : [];
+      const isShown = rest.length > 0 && shown(rest);
       meter.streamEnded(false);
-      return out;
+      return isShown && meter.hides ? [rest] : [];
     },
   };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { simpleBudgetStore } from '../../examples/04-your-own-budget-store';
+import { simpleBudgetStore } from '../../examples/simple-budget-store';
 import { describeBudgetStore } from '../../src/testing';
 
 // The example says that it is a correct store.

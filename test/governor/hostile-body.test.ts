@@ -5,6 +5,7 @@ import { CHAT, MESSAGES, MODEL, type Scene, rejection, scene } from './support';
 
 const good = { model: MODEL, messages: MESSAGES, max_completion_tokens: 10 };
 const FORBIDDEN = 'openai/gpt-oss-120b';
+const REST = '"messages":[{"role":"user","content":"hi"}],"max_completion_tokens":10';
 
 interface Watched extends Scene {
   readonly seen: unknown[];
@@ -143,7 +144,7 @@ describe('bodies of other kinds', () => {
     ['an object without prototype', Object.assign(Object.create(null) as object, good)],
     ['boxed values', { ...good, model: new String(MODEL), max_completion_tokens: new Number(10) }],
     ['undefined, functions and symbols', { ...good, temperature: undefined, seed: () => 1, [Symbol('n')]: 50 }],
-    ['an own __proto__', JSON.parse(`{"__proto__":{"n":50},"model":"${MODEL}","messages":[],"max_completion_tokens":10}`)],
+    ['an own __proto__', JSON.parse(`{"__proto__":{"n":50},"model":"${MODEL}","messages":[{"role":"user","content":"hi"}],"max_completion_tokens":10}`)],
     ['an inherited field', Object.assign(Object.create({ n: 50 }) as object, good)],
   ])('%s is sent as checked', async (_, body) => {
     const here = watched();
@@ -195,21 +196,27 @@ describe('bodies of other kinds', () => {
     expect(await holds(here, here.client.post(CHAT, { body }))).toBe('refused');
   });
 
-  it.each([undefined, 'application/json', 'text/plain', 'application/x-www-form-urlencoded'])('JSON as text, content type %s, is read and checked', async (type) => {
+  it('JSON as text without a content type is refused: the SDK would send it as a JSON string', async () => {
     const here = watched();
-    const headers = type === undefined ? {} : { 'content-type': type };
+    expect(await rejection(here.client.post(CHAT, { body: JSON.stringify(good) } as never))).toMatchObject({ code: 'invalid-request' });
+    expect(here.mock.calls).toHaveLength(0);
+  });
+
+  it.each(['application/json', 'text/plain', 'application/x-www-form-urlencoded'])('JSON as text, content type %s, is read and checked', async (type) => {
+    const here = watched();
+    const headers = { 'content-type': type };
     expect(await holds(here, here.client.post(CHAT, { body: JSON.stringify(good), headers } as never))).toBe('sent');
     const forbidden = JSON.stringify({ ...good, model: FORBIDDEN });
     expect(await rejection(here.client.post(CHAT, { body: forbidden, headers } as never))).toMatchObject({ code: 'model-not-allowed' });
   });
 
   it.each([
-    ['a repeated model', `{"model":"${MODEL}","model":"${FORBIDDEN}","messages":[]}`, 'refused'],
-    ['a repeated model, the allowed one last', `{"model":"${FORBIDDEN}","model":"${MODEL}","messages":[]}`, 'sent'],
+    ['a repeated model', `{"model":"${MODEL}","model":"${FORBIDDEN}",${REST}}`, 'refused'],
+    ['a repeated model, the allowed one last', `{"model":"${FORBIDDEN}","model":"${MODEL}",${REST}}`, 'sent'],
     ['a repeated bound', `{"model":"${MODEL}","messages":[],"max_completion_tokens":5,"max_completion_tokens":5000}`, 'refused'],
-    ['an escaped name', `{"\\u006dodel":"${FORBIDDEN}","messages":[]}`, 'refused'],
-    ['white space', ` \n{"model" : "${MODEL}", "messages":[] } `, 'sent'],
-    ['a byte order mark', `\uFEFF{"model":"${FORBIDDEN}","messages":[]}`, 'refused'],
+    ['an escaped name', `{"\\u006dodel":"${FORBIDDEN}",${REST}}`, 'refused'],
+    ['white space', ` \n{"model" : "${MODEL}", ${REST} } `, 'sent'],
+    ['a byte order mark', `\uFEFF{"model":"${FORBIDDEN}",${REST}}`, 'refused'],
   ])('JSON text with %s: %s', async (_, body, outcome) => {
     const here = watched();
     expect(await holds(here, here.client.post(CHAT, { body, headers: { 'content-type': 'application/json' } } as never))).toBe(outcome);
@@ -265,9 +272,10 @@ describe('options that override what create() was given', () => {
 
   it('fetchOptions that appear between check and attempt', async () => {
     const here = watched({ client: { fetchOptions: {} } });
-    const call = here.client.chat.completions.create(good);
-    here.client.fetchOptions = { body: JSON.stringify({ ...good, model: FORBIDDEN }), method: 'PUT' };
-    expect(await holds(here, call)).toBe('sent');
+    here.governor.on('call-admitted', () => {
+      here.client.fetchOptions = { body: JSON.stringify({ ...good, model: FORBIDDEN }), method: 'PUT' };
+    });
+    expect(await holds(here, here.client.chat.completions.create(good))).toBe('sent');
     expect(here.mock.calls[0]).toMatchObject({ method: 'POST' });
   });
 

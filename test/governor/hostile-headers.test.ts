@@ -1,11 +1,21 @@
 // No header of a request replaces the governed key.
-import { buildHeaders } from 'groq-sdk/internal/headers';
+import Groq from 'groq-sdk';
 import { describe, expect, it } from 'vitest';
 import { keyFingerprint } from '../../src/testing/mock-hash';
 import { CHAT, MESSAGES, MODEL, scene } from './support';
 
 const body = { model: MODEL, messages: MESSAGES, max_completion_tokens: 10 };
 const teams = { a: { monthlyBudgetUsd: 1 } };
+
+// The SDK's own built headers are marked by a symbol that it does not export.
+const exposed = new (class extends Groq {
+  marked(): Promise<object> {
+    return this.authHeaders({ method: 'get', path: '/' }) as Promise<object>;
+  }
+})({ apiKey: 'gsk_other' });
+const own = await exposed.marked();
+const brand = Object.getOwnPropertySymbols(own)[0] ?? Symbol('none');
+const built = (values: Headers, ...nulls: string[]): object => ({ [brand]: true, values, nulls: new Set(nulls) });
 
 class Sneaky {
   get authorization(): string {
@@ -25,8 +35,8 @@ const forms: readonly (readonly [string, () => unknown])[] = [
   ['a list, twice', () => [['Authorization', 'Bearer gsk_other'], ['authorization', 'Bearer gsk_third']]],
   ['a list with null', () => [['Authorization', null]]],
   ['Headers', () => new Headers({ Authorization: 'Bearer gsk_other' })],
-  ['built headers', () => buildHeaders([{ Authorization: 'Bearer gsk_other' }])],
-  ['built headers with null', () => buildHeaders([{ Authorization: null }])],
+  ['built headers', () => built(new Headers({ authorization: 'Bearer gsk_other' }))],
+  ['built headers with null', () => built(new Headers(), 'authorization')],
   ['a getter', () => ({ get Authorization() { return 'Bearer gsk_other'; } })],
   ['an inherited getter', () => new Sneaky()],
   ['a proxy that hides its names once', () => {
@@ -56,12 +66,6 @@ describe.each([
     expect(mock.calls.map((call) => call.headers['authorization'])).toEqual(mock.calls.map(() => keyFingerprint(secret)));
   });
 
-  it('is not replaced by fetchOptions of the client', async () => {
-    const { client, mock } = scene({ teams, ...keys }, { team: 'a', client: { fetchOptions: { headers: { authorization: 'Bearer gsk_other' } } } });
-    await client.chat.completions.create(body);
-    expect(mock.calls.map((call) => call.headers['authorization'])).toEqual([keyFingerprint(secret)]);
-  });
-
   it('is not replaced between retries', async () => {
     const { client, mock, clock } = scene({ teams, ...keys }, { team: 'a', client: { maxRetries: 1 } });
     const headers: Record<string, string> = {};
@@ -72,6 +76,18 @@ describe.each([
     await clock.runUntil(client.chat.completions.create(body, { headers }));
     expect(mock.calls.map((call) => call.headers['authorization'])).toEqual([keyFingerprint(secret), keyFingerprint(secret)]);
   });
+});
+
+it('a provided key is not replaced by fetchOptions of the client', async () => {
+  const keys = { key: () => ({ id: 'k', secret: 'gsk_governed' }) };
+  const fetchOptions = { headers: { authorization: 'Bearer gsk_other' } };
+  const { client, mock } = scene({ teams, keys }, { team: 'a', client: { fetchOptions } });
+  await client.chat.completions.create(body);
+  expect(mock.calls.map((call) => call.headers['authorization'])).toEqual([keyFingerprint('gsk_governed')]);
+});
+
+it('knows how the SDK marks its built headers', () => {
+  expect(own).toEqual({ [brand]: true, values: expect.any(Headers) as Headers, nulls: new Set() });
 });
 
 it('other headers of the request go out as they are', async () => {

@@ -179,6 +179,33 @@ describe('the provider’s limits', () => {
     expect(clock.now()).toBe(5001);
   });
 
+  it('refuse at once what would have to wait longer than maxWaitMs, unless something that is out might come back', async () => {
+    const { clock, limiter, learn, go } = await scene();
+    learn(1000, 100);
+    const wanted = demand({ provider: 'm', amounts: tokens(600), maxWaitMs: 29_999 });
+    await expect(limiter.acquire(wanted)).rejects.toMatchObject({ retryAfterMs: 30_000, limit: 'm/tokens per minute' });
+    expect(clock.sleeping).toBe(0);
+    const slot = await go(100);
+    const waiting = limiter.acquire(wanted);
+    learn(1000, 0);
+    slot.release({ tokens: 0 });
+    await expect(clock.runUntil(Promise.resolve(waiting))).rejects.toMatchObject({ name: 'RateLimitWaitError' });
+    expect(clock.now()).toBe(29_999);
+  });
+
+  it('take the provider’s word again after a slot that was lost', async () => {
+    const { clock, learn, go, used } = await scene();
+    learn(1000, 1000);
+    const concurrency = [{ key: 'c', name: 'c', max: 1 }];
+    const lost = await go(500, { concurrency, leaseMs: 1000 });
+    const next = await go(0, { concurrency });
+    expect(clock.now()).toBe(1000);
+    lost.release();
+    next.release();
+    learn(1000, 900);
+    expect(used()).toBe(100);
+  });
+
   it('show the pause and every learnt limit to peek', async () => {
     const { limiter } = await scene();
     limiter.observe({

@@ -7,6 +7,7 @@ export function limit(key: string, max: number, kind: LimitKind = 'requests', wi
 }
 
 let count = 0;
+const NONE: readonly never[] = Object.freeze([]);
 
 /** One request that is limited by nothing. */
 export function demand(fields: Partial<Demand> = {}): Demand {
@@ -14,8 +15,8 @@ export function demand(fields: Partial<Demand> = {}): Demand {
     id: `attempt-${++count}`,
     team: 'chatbot',
     amounts: { ...NOTHING, requests: 1 },
-    limits: [],
-    concurrency: [],
+    limits: NONE,
+    concurrency: NONE,
     priority: 0,
     weight: 1,
     maxWaitMs: Infinity,

@@ -179,7 +179,7 @@ describe('one limit under backlog', () => {
   it('no longer corrects what has left the window', () => {
     const clock = manualClock(0);
     const limiter = memoryRateLimiter({ clock });
-    const limits = [limit('l', 1000, 'tokens')];
+    const limits = Object.freeze([limit('l', 1000, 'tokens')]);
     const amounts = { ...NOTHING, tokens: 600 };
     const early = limiter.acquire(demand({ limits, amounts })) as Slot;
     early.begin();
@@ -188,7 +188,14 @@ describe('one limit under backlog', () => {
     late.begin();
     early.release({ tokens: 900 });
     expect(limiter.peek(demand({ limits }))[0]?.used).toBe(600);
-    late.release({ tokens: NaN });
+  });
+
+  it.each([NaN, Infinity, -1, undefined])('keeps to the estimate if what was used is %s', (used) => {
+    const limiter = memoryRateLimiter({ clock: manualClock(0) });
+    const limits = [limit('l', 1000, 'tokens')];
+    const slot = limiter.acquire(demand({ limits, amounts: { ...NOTHING, tokens: 600 } })) as Slot;
+    slot.begin();
+    slot.release({ tokens: used });
     expect(limiter.peek(demand({ limits }))[0]?.used).toBe(600);
   });
 

@@ -3,9 +3,8 @@ import * as sdk from 'groq-sdk';
 import { APIPromise } from 'groq-sdk';
 import { Stream } from 'groq-sdk/core/streaming';
 
-const errorClasses = Object.entries(sdk).filter(
-  (entry): entry is [string, new (...args: never[]) => Error] =>
-    typeof entry[1] === 'function' && (entry[1] as unknown) !== sdk.Groq && /Error$/.test(entry[0]),
+const errorClasses = (Object.entries(sdk) as [string, unknown][]).filter(
+  (entry): entry is [string, new (...args: never[]) => Error] => entry[0].endsWith('Error'),
 );
 
 /** A value as plain data: classes by identity, errors and responses with all that they show. */

@@ -98,7 +98,7 @@ export const requests: readonly Scenario[] = [
   withClient('fetchOptions of the client', { fetchOptions: { credentials: 'omit', redirect: 'error' } }),
   {
     ...withClient('fetchOptions with headers', {
-      fetchOptions: { headers: { 'x-only': '1', authorization: 'Bearer gsk_test' } },
+      fetchOptions: { headers: { 'x-only': '1', authorization: 'Bearer gsk_test' } } as never,
     }),
     keyDiffers: true,
   },
@@ -217,7 +217,7 @@ export const requests: readonly Scenario[] = [
       w.reply(json({ text: 'hello' }));
       const transcribe = (file: File | Response, rest: object = {}): PromiseLike<unknown> =>
         w.groq.audio.transcriptions.create({ model: 'whisper-large-v3', file, ...rest });
-      await transcribe(await toFile('riff', 'a.wav', { type: 'audio/wav' }), {
+      await transcribe(await toFile(Buffer.from('riff'), 'a.wav', { type: 'audio/wav' }), {
         temperature: 0.5,
         timestamp_granularities: ['word', 'segment'],
         language: 'de',

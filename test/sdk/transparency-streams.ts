@@ -83,7 +83,7 @@ export const streams: readonly Scenario[] = [
   reading(
     'many events in one chunk, and one event in many',
     { ...WHOLE, body: CHUNKS.map((value) => `data: ${JSON.stringify(value)}\n\n`).join('') + DONE },
-    { ...WHOLE, body: [...`data: ${JSON.stringify(chunk({ content: 'é€😀' }))}\n\n${DONE}`] },
+    { ...WHOLE, body: Array.from(`data: ${JSON.stringify(chunk({ content: 'é€😀' }))}\n\n${DONE}`) },
   ),
   reading(
     'CRLF, comments, several data lines, no space after the colon',
@@ -337,6 +337,7 @@ export const streams: readonly Scenario[] = [
   },
   {
     name: 'several next() at once are answered in order',
+    anyPulls: true,
     async run(w) {
       w.reply(WHOLE);
       const iterator = (await open(w))[Symbol.asyncIterator]();
@@ -412,6 +413,7 @@ export const streams: readonly Scenario[] = [
   },
   {
     name: 'asResponse() of a stream whose chunks do not end with its events',
+    except: { variants: ['generous'], why: 'the usage chunk that nobody asked for is held back, so bytes come event by event' },
     async run(w) {
       const text = CHUNKS.map((value) => `data: ${JSON.stringify(value)}\n\n`).join('') + DONE;
       w.reply({

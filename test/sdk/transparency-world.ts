@@ -187,7 +187,10 @@ export async function observe(scenario: Scenario, variant: VariantName): Promise
   }
 }
 
-async function read(input: string | URL | Request, { method, headers, body, signal: _, ...init }: RequestInit): Promise<Sent> {
+async function read(
+  input: string | URL | Request,
+  { method, headers, body, signal: _signal, ...init }: RequestInit,
+): Promise<Sent> {
   const names = new Headers(headers);
   return {
     method: method ?? 'GET',

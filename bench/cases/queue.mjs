@@ -1,0 +1,201 @@
+// 4. Waiting: what it keeps, and whether a long queue is slower than a short one.
+
+import { memoryRateLimiter } from '../dist/index.js';
+import * as groq from '../fixtures.mjs';
+import { liveHeap, median, pick, randomSource, report, settle, thousands, trimmedMean } from '../harness.mjs';
+
+const LARGE = pick(20_000, 100_000);
+const SMALL = LARGE / 10;
+const CLIENT_LARGE = pick(5000, 100_000);
+const CLIENT_SMALL = CLIENT_LARGE / 10;
+const ABORTS = pick(200, 500);
+const PRIORITIES = 4;
+
+const ignore = () => {};
+
+/** Nothing but promises and listeners: no queue does with less. */
+function bareQueue() {
+  const resolvers = new Set();
+  return {
+    start: ignore,
+    join: (_index, signal) =>
+      new Promise((resolve, reject) => {
+        resolvers.add(resolve);
+        signal.addEventListener('abort', () => resolvers.delete(resolve) && reject(signal.reason), { once: true });
+      }),
+  };
+}
+
+/** The limiter alone, full; it drains when started. */
+async function limiterQueue() {
+  const limiter = memoryRateLimiter();
+  const amounts = { requests: 1, tokens: 600, inputTokens: 90, outputTokens: 510, audioSeconds: 0 };
+  const concurrency = Object.freeze([{ key: 'team:chatbot', name: 'chatbot/concurrency', max: 1 }]);
+  const limits = Object.freeze([]);
+  const acquire = (index, signal) =>
+    limiter.acquire(
+      {
+        id: `call-${index}`,
+        team: 'chatbot',
+        amounts,
+        limits,
+        concurrency,
+        provider: groq.MODEL,
+        priority: index % PRIORITIES,
+        weight: 1,
+        maxWaitMs: Infinity,
+        maxQueueSize: Infinity,
+        leaseMs: 900_000,
+      },
+      signal,
+    );
+  const use = (slot) => {
+    slot.begin();
+    slot.release();
+  };
+  const first = await acquire(-PRIORITIES);
+  return { start: () => first.release(), join: (index, signal) => acquire(index, signal).then(use) };
+}
+
+/** A client whose team may make one call at a time, while that call hangs. */
+async function clientQueue() {
+  const { open, fetch } = gateThenAnswer();
+  const governance = { teams: { chatbot: { monthlyBudgetUsd: 10_000_000, rateLimitRPM: 100_000_000, concurrency: 1 } } };
+  const client = groq.governedClient({ fetch }, governance);
+  const views = Array.from({ length: PRIORITIES }, (_, priority) => client.withTeam('chatbot', { priority }));
+  views[0].chat.completions.create(groq.PARAMS).catch(ignore);
+  await settle();
+  return {
+    start: open,
+    join: (index, signal) => views[index % PRIORITIES].chat.completions.create(groq.PARAMS, { signal }).then(ignore),
+  };
+}
+
+/** Plain calls that hang in the transport, as nothing makes them wait before. */
+async function plainCalls() {
+  const { open, fetch } = groq.gate();
+  const client = groq.plainClient({ fetch });
+  return { start: open, join: (_index, signal) => client.chat.completions.create(groq.PARAMS, { signal }).then(ignore) };
+}
+
+function gateThenAnswer() {
+  const { open, fetch } = groq.gate();
+  let answer = fetch;
+  return {
+    open: () => {
+      answer = groq.answering;
+      open();
+    },
+    fetch: () => answer(),
+  };
+}
+
+async function filled(makeQueue, count) {
+  const queue = await makeQueue();
+  const controllers = Array.from({ length: count }, () => new AbortController());
+  const before = await liveHeap();
+  const from = performance.now();
+  const done = controllers.map(({ signal }, index) => queue.join(index, signal));
+  await settle();
+  const joinUs = ((performance.now() - from) * 1000) / count;
+  return { queue, controllers, done, before, joinUs };
+}
+
+/** Bytes per waiting call beyond the caller's own AbortController. */
+async function heapPerCall(makeQueue, count) {
+  const { done, before, controllers } = await filled(makeQueue, count);
+  for (const each of done) each.catch(ignore);
+  const bytes = ((await liveHeap()) - before) / count;
+  return controllers.length === count && done.length === count ? bytes : NaN;
+}
+
+/** Microseconds from an abort until the caller knows. */
+async function abortOne(makeQueue, count) {
+  const { controllers, done } = await filled(makeQueue, count);
+  for (const each of done) each.catch(ignore);
+  const random = randomSource();
+  const chosen = new Set();
+  while (chosen.size < ABORTS) chosen.add(Math.floor(random() * count));
+  await liveHeap();
+  const samples = [];
+  for (const index of chosen) {
+    const from = performance.now();
+    controllers[index].abort();
+    await done[index].catch(ignore);
+    samples.push((performance.now() - from) * 1000);
+  }
+  return trimmedMean(samples);
+}
+
+/** Microseconds per call to let all of them go. */
+async function drain(makeQueue, count) {
+  const { queue, done, joinUs } = await filled(makeQueue, count);
+  const all = Promise.all(done);
+  await liveHeap();
+  const from = performance.now();
+  queue.start();
+  await all;
+  return { drainUs: ((performance.now() - from) * 1000) / count, joinUs };
+}
+
+async function repeated(times, measure) {
+  const values = [];
+  for (let time = 0; time < times; time++) values.push(await measure());
+  return values;
+}
+
+for (const { name, makeQueue, base, small, large, goals, times } of [
+  { name: 'limiter', makeQueue: limiterQueue, base: bareQueue, small: SMALL, large: LARGE, goals: true, times: 5 },
+  { name: 'client', makeQueue: clientQueue, base: plainCalls, small: CLIENT_SMALL, large: CLIENT_LARGE, goals: false, times: 3 },
+]) {
+  // Both sizes in turns, warm: the first of each is thrown away.
+  await heapPerCall(makeQueue, small);
+  const heap = await heapPerCall(makeQueue, large);
+  await heapPerCall(base, small);
+  const plainHeap = await heapPerCall(base, large);
+  report({
+    what: `${name}: heap per waiting call, ${thousands(large)} wait`,
+    unit: 'B',
+    plain: plainHeap,
+    governed: heap,
+    goal: goals ? ['<=', 1500] : undefined,
+    judged: 'governed',
+  });
+
+  await abortOne(makeQueue, small);
+  const aborts = { small: [], large: [], plain: [] };
+  for (let time = 0; time < times; time++) {
+    aborts.plain.push(await abortOne(base, small));
+    aborts.small.push(await abortOne(makeQueue, small));
+    aborts.large.push(await abortOne(makeQueue, large));
+  }
+  const [abortPlain, abortSmall, abortLarge] = [aborts.plain, aborts.small, aborts.large].map(median);
+  const abortGoal = goals ? { goal: ['<=', 20], judged: 'governed' } : {};
+  const abort = (count) => `${name}: abort one of ${thousands(count)}`;
+  report({ what: abort(small), unit: 'µs', plain: abortPlain, governed: abortSmall, ...abortGoal });
+  report({ what: abort(large), unit: 'µs', governed: abortLarge, ratio: abortLarge / abortSmall, ...abortGoal });
+
+  await drain(makeQueue, small);
+  const drains = { small: [], large: [], plain: [] };
+  for (let time = 0; time < times; time++) {
+    if (base === plainCalls) drains.plain.push(await drain(base, small));
+    drains.small.push(median((await repeated(3, () => drain(makeQueue, small))).map(({ drainUs }) => drainUs)));
+    drains.large.push(await drain(makeQueue, large));
+  }
+  const drainSmall = median(drains.small);
+  const drainLarge = median(drains.large.map(({ drainUs }) => drainUs));
+  report({
+    what: `${name}: drain ${thousands(small)} over four priorities, each`,
+    unit: 'µs',
+    plain: drains.plain.length > 0 ? median(drains.plain.map(({ drainUs }) => drainUs)) : undefined,
+    governed: drainSmall,
+  });
+  report({
+    what: `  the same with ${thousands(large)}, and ÷`,
+    unit: 'µs',
+    governed: drainLarge,
+    ratio: drainLarge / drainSmall,
+    goal: ['<=', 1.5],
+  });
+  report({ what: `${name}: join the queue, each`, unit: 'µs', governed: median(drains.large.map(({ joinUs }) => joinUs)) });
+}

@@ -1,0 +1,50 @@
+// Runs the test suite on every runtime that is supported: this Node with its type tests, the others without. Those that are not
+// installed come from the package registry; one that cannot be fetched is skipped, and says so.
+import { spawnSync } from 'node:child_process';
+
+const vitest = 'node_modules/vitest/vitest.mjs run';
+const plain = `${vitest} --typecheck.enabled=false --reporter=dot --reporter=./test/plain-reporter.ts`;
+const runtimes = [
+  { name: 'this Node', command: `node ${vitest} --reporter=dot --reporter=./test/plain-reporter.ts` },
+  ...['22.23.3', '24.21.0', '26.10.0'].map((version) => ({
+    name: `node@${version}`,
+    probe: 'node --version',
+    command: `node ${plain}`,
+  })),
+  { name: 'bun@1.4.4', probe: 'bun --version', command: `bun --bun ${plain}` },
+  { name: 'deno@2.9.5', probe: 'deno --version', command: `deno run -A ${plain}` },
+];
+
+const [only] = process.argv.slice(2);
+const chosen = runtimes.filter(({ name }) => only === undefined || name.startsWith(only));
+if (chosen.length === 0)
+  throw new Error(`No runtime is called ${only}. There are ${runtimes.map(({ name }) => name).join(', ')}.`);
+
+const shell = (command, name) => {
+  const options = { encoding: 'utf8', env: { ...process.env, CI: 'true', NO_COLOR: '1' }, timeout: 600_000 };
+  return name === undefined
+    ? spawnSync('sh', ['-c', command], options)
+    : spawnSync('npx', ['-y', '-p', name, '-c', command], options);
+};
+const seconds = (from) => `${((performance.now() - from) / 1000).toFixed(1)} s`;
+
+let failed = 0;
+let skipped = 0;
+for (const { name, probe, command } of chosen) {
+  const fetched = performance.now();
+  if (probe !== undefined && shell(probe, name).status !== 0) {
+    skipped++;
+    console.log(`skipped ${name}: it could not be fetched or started (${seconds(fetched)})`);
+    continue;
+  }
+  const started = performance.now();
+  const { status, stdout, stderr } = shell(command, probe && name);
+  const counts = /Tests: \d+ passed, \d+ failed, \d+ skipped/.exec(stdout)?.[0] ?? 'no tests ran';
+  const ok = status === 0 && !counts.startsWith('Tests: 0 passed');
+  console.log(`${ok ? 'ok     ' : 'FAILED '} ${name}: ${counts} (${seconds(started)})`);
+  if (ok) continue;
+  failed++;
+  console.log(`${stdout}${stderr}`.trim().split('\n').slice(-200).join('\n'));
+}
+console.log(`${chosen.length - failed - skipped} passed, ${failed} failed, ${skipped} skipped`);
+process.exitCode = failed === 0 ? 0 : 1;
