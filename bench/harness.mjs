@@ -94,14 +94,21 @@ export async function inTurns(variants, ms, take, minRounds = 7) {
   return Object.fromEntries(
     names.map((name) => [
       name,
-      { value: median(values[name]), ratio: median(values[name].map((value, round) => value / base[round])), values: values[name] },
+      {
+        value: median(values[name]),
+        ratio: median(values[name].map((value, round) => value / base[round])),
+        values: values[name],
+      },
     ]),
   );
 }
 
+// Until then the optimizing compiler is still at it: p50 falls to half over the first 8,000 calls.
+export const WARM_UP = pick(6000, 12_000);
+
 /** The median call of each turn, in microseconds. */
 export async function serialP50(variants, ms, callsPerTurn) {
-  for (const run of Object.values(variants)) await timeSerially(run, pick(1000, 4000));
+  for (const run of Object.values(variants)) await timeSerially(run, WARM_UP);
   return inTurns(variants, ms, async (run) => median(await timeSerially(run, callsPerTurn)));
 }
 

@@ -95,7 +95,9 @@ function print(all) {
   const widths = lines[0].map((_, column) => Math.max(...lines.map((line) => (line[column] ?? '').length)));
   const first = (cell, column) => (column === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[column]));
   const load = loadavg()[0].toFixed(1);
-  console.log(`Node ${process.version}, ${cpus().length} cores, load ${load}${options.quick ? ', quick' : ''}. Ratios count, not times.\n`);
+  console.log(
+    `Node ${process.version}, ${cpus().length} cores, load ${load}${options.quick ? ', quick' : ''}. Ratios count, not times.\n`,
+  );
   for (const line of lines) console.log(line.map(first).join('  ').trimEnd());
   console.log(`\n${missed.length === 0 ? 'All goals met.' : `Goals missed: ${missed.join('; ')}.`}`);
 }

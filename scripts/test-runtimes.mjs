@@ -20,11 +20,17 @@ const chosen = runtimes.filter(({ name }) => only === undefined || name.startsWi
 if (chosen.length === 0)
   throw new Error(`No runtime is called ${only}. There are ${runtimes.map(({ name }) => name).join(', ')}.`);
 
+// The lock file's age limit is not meant for runtimes that are named to the last digit.
 const shell = (command, name) => {
-  const options = { encoding: 'utf8', env: { ...process.env, CI: 'true', NO_COLOR: '1' }, timeout: 600_000 };
+  const options = {
+    encoding: 'utf8',
+    maxBuffer: 2 ** 28,
+    env: { ...process.env, CI: 'true', NO_COLOR: '1' },
+    timeout: 600_000,
+  };
   return name === undefined
     ? spawnSync('sh', ['-c', command], options)
-    : spawnSync('npx', ['-y', '-p', name, '-c', command], options);
+    : spawnSync('npx', ['-y', '--min-release-age=0', '-p', name, '-c', command], options);
 };
 const seconds = (from) => `${((performance.now() - from) / 1000).toFixed(1)} s`;
 
@@ -32,9 +38,11 @@ let failed = 0;
 let skipped = 0;
 for (const { name, probe, command } of chosen) {
   const fetched = performance.now();
-  if (probe !== undefined && shell(probe, name).status !== 0) {
+  const probed = probe && shell(probe, name);
+  if (probed && probed.status !== 0) {
     skipped++;
-    console.log(`skipped ${name}: it could not be fetched or started (${seconds(fetched)})`);
+    const reason = `${probed.stderr}`.split('\n').find((line) => /error/i.test(line)) ?? 'no reason given';
+    console.log(`skipped ${name}: it could not be fetched or started (${seconds(fetched)}): ${reason}`);
     continue;
   }
   const started = performance.now();

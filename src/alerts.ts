@@ -1,9 +1,8 @@
-import type { BudgetState, Settlement } from './budget/budget-store';
+import type { BudgetState } from './budget/budget-store';
 import { formatInstant } from './errors';
 import type { BudgetThreshold, Events } from './events';
 import { MAX_NANOS, formatUsd } from './money';
 import type { BudgetRule } from './settings';
-import type { UsageRecord } from './usage/usage-log';
 
 /** Where alerts go besides the event: the client's logger. */
 export interface AlertLogger {
@@ -31,29 +30,28 @@ export class Alerts {
     this.#logger = logger;
   }
 
-  /** Looks at the states after a settlement. */
-  look(
-    record: UsageRecord,
-    rules: ReadonlyMap<string, BudgetRule>,
-    states: readonly BudgetState[],
-    settlement: Settlement,
-  ): void {
+  /**
+   * Looks at the states after something was booked, or when a hold was taken: expired holds are charged in between. `booked` is
+   * what this call has just added; what an account had before it was first seen gives no alert.
+   */
+  look(team: string, rules: ReadonlyMap<string, BudgetRule>, states: readonly BudgetState[], at: number, booked: number): void {
     for (const state of states) {
+      const seen = this.#seen.get(state.account);
+      if (seen === state.spentNanos) continue;
       const rule = rules.get(state.account);
       if (!rule || rule.alerts.length === 0) continue;
-      const before = this.#seen.get(state.account) ?? state.spentNanos - settlement.spentNanos;
-      if (typeof rule.period === 'string') {
-        if (state.spentNanos <= before && this.#seen.has(state.account)) continue;
-      }
+      const before = seen ?? state.spentNanos - booked;
+      // Only in a rolling window does spending go down; there, what comes back up is told again.
+      if (seen !== undefined && state.spentNanos < seen && typeof rule.period === 'string') continue;
       this.#remember(state);
       for (const alert of rule.alerts) {
         if (alert.nanos <= before || alert.nanos > state.spentNanos) continue;
         this.#give({
-          id: `${state.account}/${alert.nanos}${typeof rule.period === 'string' ? '' : `/${settlement.at}`}`,
-          at: settlement.at,
+          id: `${state.account}/${alert.nanos}${typeof rule.period === 'string' ? '' : `/${at}`}`,
+          at,
           budget: rule.name,
           account: state.account,
-          team: record.team,
+          team,
           level: alert.level,
           thresholdNanos: alert.nanos,
           spentNanos: state.spentNanos,
@@ -66,14 +64,10 @@ export class Alerts {
   }
 
   #remember({ account, spentNanos }: BudgetState): void {
-    this.#seen.delete(account);
     this.#seen.set(account, spentNanos);
-    if (this.#seen.size > MAX_ACCOUNTS) {
-      for (const oldest of this.#seen.keys()) {
-        this.#seen.delete(oldest);
-        break;
-      }
-    }
+    if (this.#seen.size <= MAX_ACCOUNTS) return;
+    const [oldest] = this.#seen.keys();
+    if (oldest !== undefined) this.#seen.delete(oldest);
   }
 
   #give(alert: BudgetThreshold): void {

@@ -33,6 +33,7 @@ export class Attempts {
   #notBefore = 0;
   #waitMs = 0;
   #movedKey = false;
+  #ungoverned = false;
 
   constructor(context: Context, assessment: Assessment, retries: number) {
     this.#context = context;
@@ -48,6 +49,11 @@ export class Attempts {
   /** How many have left and were never answered: nobody knows whether they were charged. */
   get unanswered(): number {
     return this.#unanswered;
+  }
+
+  /** True if the rate limiter could not be asked and the call went out all the same. */
+  get ungoverned(): boolean {
+    return this.#ungoverned;
   }
 
   /** Time spent waiting for a turn, over all attempts. */
@@ -93,7 +99,7 @@ export class Attempts {
     const assessment = this.#assessment;
     this.#emitRateLimited('local', undefined);
     if (context.observe) {
-      turn.then((slot) => slot.release()).catch(() => {});
+      turn.then((slot) => this.#quietly(() => slot.release())).catch((error: unknown) => this.#observeRefusal(error));
       return;
     }
     try {
@@ -109,9 +115,27 @@ export class Attempts {
           message: error.message,
         });
       this.#emitUnavailable('rateLimiter', 'acquire', error);
-      if (context.onStoreFailure === 'deny')
+      if (context.onStoreFailure === 'deny') {
         throw new StoreError({ ...assessment.subject, store: 'rateLimiter', cause: error });
+      }
+      this.#ungoverned = true;
     }
+  }
+
+  #observeRefusal(error: unknown): void {
+    if (!(error instanceof RateLimitWaitError)) return;
+    const { id, team, model, operation } = this.#assessment;
+    const { events, clock } = this.#context;
+    events.emit('call-denied', {
+      callId: id,
+      at: clock.now(),
+      team,
+      operation: operation?.name ?? 'unknown',
+      model,
+      code: error.code,
+      error,
+      observed: true,
+    });
   }
 
   /** The attempt has left. Called after the transport was, so that no delay between can bunch departures. */
@@ -119,7 +143,8 @@ export class Attempts {
     if (this.#count > 0) this.#retriesLeft--;
     this.#count++;
     this.#unanswered++;
-    this.#slot?.begin();
+    const slot = this.#slot;
+    if (slot) this.#quietly(() => slot.begin());
   }
 
   /** The attempt ended without an answer. `sent` is false if it certainly never reached the provider. */
@@ -182,11 +207,7 @@ export class Attempts {
   }
 
   #observe(snapshot: LimitSnapshot): void {
-    try {
-      this.#context.rateLimiter.observe?.(snapshot);
-    } catch (error) {
-      this.#emitUnavailable('rateLimiter', 'acquire', error);
-    }
+    this.#quietly(() => this.#context.rateLimiter.observe?.(snapshot));
   }
 
   /**
@@ -222,10 +243,16 @@ export class Attempts {
   #release(actual?: Parameters<Slot['release']>[0]): void {
     const slot = this.#slot;
     this.#slot = undefined;
+    if (slot) this.#quietly(() => slot.release(actual));
+  }
+
+  #quietly(run: () => unknown): void {
+    const report = (error: unknown): void => this.#emitUnavailable('rateLimiter', 'acquire', error);
     try {
-      slot?.release(actual);
+      const returned = run();
+      if (returned instanceof Promise) returned.catch(report);
     } catch (error) {
-      this.#emitUnavailable('rateLimiter', 'acquire', error);
+      report(error);
     }
   }
 

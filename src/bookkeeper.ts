@@ -60,7 +60,8 @@ export class Bookkeeper {
     for (let tries = 0; ; tries++) {
       try {
         const { states } = await this.#budgetStore.settle(settlement);
-        if (charge.rulesByAccount) this.#alerts.look(record, charge.rulesByAccount, states, settlement);
+        if (charge.rulesByAccount)
+          this.#alerts.look(record.team, charge.rulesByAccount, states, settlement.at, settlement.spentNanos);
         break;
       } catch (error) {
         this.#events.emit('store-unavailable', {

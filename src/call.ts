@@ -24,6 +24,8 @@ export class Call {
   #held: Held | undefined;
   #attempts: Attempts | undefined;
   #hidesUsage = false;
+  #streaming = false;
+  #watch: ((response: Response) => Response) | undefined;
   #ended = false;
 
   constructor(context: Context, binding: Binding) {
@@ -74,6 +76,11 @@ export class Call {
     return this.#assessment?.operation?.kind;
   }
 
+  /** True if the SDK will parse the answer as a stream. */
+  get streaming(): boolean {
+    return this.#streaming;
+  }
+
   /** True if an answer costs the same whatever is in it. */
   get pricedByRequest(): boolean {
     return this.kind === 'speech' || this.kind === 'free' || this.kind === undefined;
@@ -88,6 +95,7 @@ export class Call {
     const assessment = new Assessment(this.id, context.clock.now(), this.#binding, request);
     this.#assessment = assessment;
     this.#attempts = new Attempts(context, assessment, retries);
+    this.#streaming = streaming;
     if (!context.passive && !context.observe) this.#sent = request;
     const pending = assess(assessment, context);
     if (!pending && !needsHold(assessment)) {
@@ -145,6 +153,16 @@ export class Call {
     if ((options as { include_usage?: unknown } | null | undefined)?.include_usage === true) return;
     body.set('stream_options', { ...(options as object | null | undefined), include_usage: true });
     this.#hidesUsage = true;
+  }
+
+  /** The answer is wanted as a raw response: what the SDK gets of it goes through here first. */
+  watchAnswer(watch: (response: Response) => Response): void {
+    this.#watch = watch;
+  }
+
+  /** What the SDK gets of an answer. */
+  handOver(response: Response): Response {
+    return this.#watch !== undefined && !this.pricedByRequest ? this.#watch(response) : response;
   }
 
   /** The HTTP attempts; none before the call is admitted. */

@@ -54,7 +54,7 @@ export class GovernedGroq extends Groq {
 
   /** A copy with other options of the SDK, for the same team and under the same governance, whatever the options say. */
   override withOptions(options: Partial<ClientOptions>): this {
-    const { governance: _governance, team: _team, binding: _binding, ...rest } = options as Record<string, unknown>;
+    const { governance: _governance, team: _team, binding: _binding, ...rest } = (options ?? {}) as Record<string, unknown>;
     return super.withOptions(rest);
   }
 
@@ -87,7 +87,10 @@ export class GovernedGroq extends Groq {
     const waiting = turn(call, options.signal);
     if (waiting) await waiting;
     // The body has been written already, so the SDK need not write it again.
-    const built = await super.buildRequest(typeof call.body === 'string' ? { ...options, body: {} } : options, ...rest);
+    const asked = typeof call.body === 'string' ? { ...options, body: {} } : options;
+    const built = await super.buildRequest(asked, ...rest);
+    // The SDK makes one on the first attempt, for all of them.
+    if (asked.idempotencyKey !== undefined) options.idempotencyKey = asked.idempotencyKey;
     const clean = (): ReturnType<Groq['buildRequest']> =>
       super.buildRequest({ ...options, body: {}, headers: {}, fetchOptions: {} });
     const sealing = this.governor.passive ? undefined : seal(call, options, built, this.fetchOptions, clean);

@@ -2,7 +2,7 @@
 
 import type { Accounts } from './budget/accounts';
 import type { Charge } from './bookkeeper';
-import type { BudgetStore } from './budget/budget-store';
+import type { BudgetState, BudgetStore } from './budget/budget-store';
 import type { Clock } from './clock';
 import type { Events } from './events';
 import type { KeyProvider } from './keys/key-provider';
@@ -47,6 +47,8 @@ export interface Context {
   /** The rules for a team's name; undefined if it is unknown, or missing where one is needed. */
   rulesFor(team: string | undefined): TeamRules | undefined;
   accountsOf(rule: BudgetRule): Accounts;
+  /** Looks at budgets as a hold has found them, for alerts. */
+  noticed(team: string, rules: ReadonlyMap<string, BudgetRule>, states: readonly BudgetState[], at: number): void;
   /** Settles the hold, writes the record and looks for alerts. Never throws; what fails is tried again. */
   book(charge: Charge, record: UsageRecord): void;
 }

@@ -27,6 +27,9 @@ export interface ErrorSubject {
 // A process may hold an ESM and a CommonJS copy of this package, so `instanceof` alone cannot tell.
 const BRAND = Symbol.for('governed-groq.error');
 
+// LangChain retries every error that it does not know, for minutes, unless the error says this.
+const RETRYABLE = Symbol.for('langchain.errors.retryable');
+
 /**
  * A refusal by this library: nothing was sent. Extends `GroqError`, because it comes from the client, and not `APIError`,
  * because code that retries a 429 must not retry a refusal. Never holds a secret or prompt text.
@@ -42,6 +45,7 @@ export abstract class GovernanceError extends GroqError {
   constructor(code: GovernanceErrorCode, message: string, subject: ErrorSubject = {}, options?: ErrorOptions) {
     super(message, options);
     Object.defineProperty(this, BRAND, { value: true });
+    Object.defineProperty(this, RETRYABLE, { value: false });
     this.code = code;
     this.callId = subject.callId;
     this.team = subject.team;

@@ -59,18 +59,32 @@ export async function explain(context: Context, binding: Binding, request: Gover
   const budgets = assessment.spends ? await explainBudgets(assessment, context, requested) : [];
   const rates = assessment.spends && assessment.rules && !context.passive ? await explainRates(assessment, context) : [];
   const waitMs = rates.reduce((wait, { resetsAt }) => Math.max(wait, resetsAt - now), 0);
+  refusal ??= waitMs > 0 ? await waitRefusal(assessment, context) : undefined;
   const bounded = assessment.explicitOutput !== undefined || (assessment.rules?.needsBound ?? false);
   return {
-    allowed: refusal === undefined && waitMs !== Infinity,
-    ...(refusal
-      ? { code: refusal.code, reason: refusal.message }
-      : waitMs === Infinity && { code: 'rate-limit-wait', reason: 'The request can never fit a rate limit.' }),
+    allowed: refusal === undefined,
+    ...(refusal && { code: refusal.code, reason: refusal.message }),
     maxCompletionTokens: bounded ? outputTokens : undefined,
     upperCostUsd: requested / NANOS_PER_USD,
     waitMs,
     limits: markBinding([...budgets, ...rates], refusal, now),
     decisions: assessment.steps,
   };
+}
+
+// The limiter itself says whether it would let the call wait. It is asked for a place that is given up at once, so that nothing
+// is taken; a call that need not wait is never asked about here.
+async function waitRefusal(assessment: Assessment, context: Context): Promise<GovernanceError | undefined> {
+  const asking = new AbortController();
+  const turn = context.rateLimiter.acquire(demandOf(assessment, context), asking.signal);
+  asking.abort();
+  try {
+    const slot = await turn;
+    slot.release();
+    return undefined;
+  } catch (error) {
+    return isGovernanceError(error) ? error : undefined;
+  }
 }
 
 function lookingAt(store: BudgetStore): Pick<BudgetStore, 'reserve' | 'settle'> {

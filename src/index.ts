@@ -65,3 +65,24 @@ export {
   UnpricedModelError,
   isGovernanceError,
 } from './errors';
+
+// The SDK's own, so that changing the import is all there is to change.
+export {
+  APIConnectionError,
+  APIConnectionTimeoutError,
+  APIError,
+  APIPromise,
+  APIUserAbortError,
+  AuthenticationError,
+  BadRequestError,
+  type ClientOptions,
+  ConflictError,
+  GroqError,
+  InternalServerError,
+  NotFoundError,
+  PermissionDeniedError,
+  RateLimitError,
+  UnprocessableEntityError,
+  type Uploadable,
+  toFile,
+} from 'groq-sdk';

@@ -50,6 +50,6 @@ export function usageRecord(
   if (assessment.key) record.keyId = assessment.key.id;
   if (refusal) record.code = refusal.code;
   if (held?.stored && costNanos > held.nanos) record.overrunNanos = costNanos - held.nanos;
-  if (held?.ungoverned) record.ungoverned = true;
+  if (held?.ungoverned || attempts?.ungoverned) record.ungoverned = true;
   return record;
 }

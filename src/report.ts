@@ -84,13 +84,13 @@ function period({ last = '30d', from, to }: ReportQuery, now: number): { from: n
 }
 
 function groupFields(by: readonly GroupBy[], { group }: UsageSummary): Partial<ReportRow> {
-  const fields: Record<string, string> = {};
-  const tags: Record<string, string> = {};
+  const fields: [string, string][] = [];
+  const tags: [string, string][] = [];
   by.forEach((key, index) => {
-    if (typeof key === 'string') fields[key] = group[index] ?? '';
-    else tags[key.tag] = group[index] ?? '';
+    if (typeof key === 'string') fields.push([key, group[index] ?? '']);
+    else tags.push([key.tag, group[index] ?? '']);
   });
-  return { ...fields, ...(Object.keys(tags).length > 0 && { tags }) };
+  return { ...Object.fromEntries(fields), ...(tags.length > 0 && { tags: Object.fromEntries(tags) }) };
 }
 
 function figures({

@@ -57,7 +57,9 @@ export function booking(assessment: Assessment, evidence: Evidence, heldNanos: n
       };
     }
     case 'read': {
-      const usage = { ...NO_TOKENS, promptTokens: assessment.promptEstimate, completionTokens: evidence.outputTokens };
+      // No answer is longer than its bound, however it looks.
+      const outputTokens = Math.min(evidence.outputTokens, assessment.outputBound ?? Infinity);
+      const usage = { ...NO_TOKENS, promptTokens: assessment.promptEstimate, completionTokens: outputTokens };
       const cost = costOf(assessment, usage) + usedToolNanos(evidence.executedTools);
       return {
         usage,

@@ -60,7 +60,7 @@ async function limiterQueue() {
 /** A client whose team may make one call at a time, while that call hangs. */
 async function clientQueue() {
   const { open, fetch } = gateThenAnswer();
-  const governance = { teams: { chatbot: { monthlyBudgetUsd: 10_000_000, rateLimitRPM: 100_000_000, concurrency: 1 } } };
+  const governance = { teams: { chatbot: { monthlyBudgetUsd: 5_000_000, rateLimitRPM: 100_000_000, concurrency: 1 } } };
   const client = groq.governedClient({ fetch }, governance);
   const views = Array.from({ length: PRIORITIES }, (_, priority) => client.withTeam('chatbot', { priority }));
   views[0].chat.completions.create(groq.PARAMS).catch(ignore);
@@ -146,7 +146,15 @@ async function repeated(times, measure) {
 
 for (const { name, makeQueue, base, small, large, goals, times } of [
   { name: 'limiter', makeQueue: limiterQueue, base: bareQueue, small: SMALL, large: LARGE, goals: true, times: 5 },
-  { name: 'client', makeQueue: clientQueue, base: plainCalls, small: CLIENT_SMALL, large: CLIENT_LARGE, goals: false, times: 3 },
+  {
+    name: 'client',
+    makeQueue: clientQueue,
+    base: plainCalls,
+    small: CLIENT_SMALL,
+    large: CLIENT_LARGE,
+    goals: false,
+    times: 3,
+  },
 ]) {
   // Both sizes in turns, warm: the first of each is thrown away.
   await heapPerCall(makeQueue, small);

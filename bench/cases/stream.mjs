@@ -15,7 +15,13 @@ const event = (delta, more) => ({
   choices: [{ index: 0, delta, logprobs: null, finish_reason: null }],
   ...more,
 });
-const USAGE = { queue_time: 0.04, prompt_tokens: 93, completion_tokens: CHUNKS - 2, total_tokens: 91 + CHUNKS, total_time: 0.4 };
+const USAGE = {
+  queue_time: 0.04,
+  prompt_tokens: 93,
+  completion_tokens: CHUNKS - 2,
+  total_tokens: 91 + CHUNKS,
+  total_time: 0.4,
+};
 const events = [
   event({ role: 'assistant', content: '' }, { x_groq: { id: 'req_01kajz2v5tf0fs2s5b1w3c3m2d' } }),
   ...Array.from({ length: CHUNKS - 2 }, (_, index) => event({ content: index % 3 === 0 ? ' latency' : ' and' })),
@@ -28,7 +34,7 @@ const lines = [...events.map((each) => JSON.stringify(each)), '[DONE]'].map((dat
 async function fetch() {
   let next = 0;
   const pull = (controller) => {
-    if (next < lines.length) controller.enqueue(lines[next++]);
+    if (next < lines.length) controller.enqueue(lines[next++].slice());
     else controller.close();
   };
   return new Response(new ReadableStream({ pull }, { highWaterMark: 0 }), { headers: { 'content-type': 'text/event-stream' } });

@@ -101,11 +101,12 @@ if (server) {
   const allAtOnce = rush.filter(({ team }) => team !== 'research').map(attempt);
   for (const item of rush.filter(({ team }) => team === 'research')) await attempt(item);
   await Promise.all(allAtOnce);
-  for (const team of ['chatbot', 'analytics']) {
-    const waits = records.filter((record) => record.team === team && record.waitMs > 0).map(({ waitMs }) => waitMs);
+  for (const team of ['chatbot', 'analytics'] as const) {
+    const sent = records.filter((record) => record.team === team);
+    const waited = sent.filter(({ waitMs }) => waitMs > 0);
     say(
       team,
-      `${waits.length} calls waited for their turn, the last one for more than ${Math.floor(Math.max(...waits) / 60_000)} min of the story.`,
+      `${waited.length} of ${sent.length} calls waited for their turn: ${TEAM_CONFIGS[team].rateLimitRPM} a minute are allowed`,
     );
   }
   const { calls } = groqOnThisMachine;

@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { type Clock, type UsageRecord, systemClock } from '../../src/index';
-import { type MockCall, mockGroq } from '../../src/testing';
+import { type MockCall, type MockGroq, mockGroq } from '../../src/testing';
 
 /** One request of `workload.json`. */
 export interface Item {
@@ -28,7 +28,7 @@ export const fastClock: Clock = {
 };
 
 /** Groq's own limits are on, so a 429 would be the real one. */
-export const groqOnThisMachine = mockGroq({
+export const groqOnThisMachine: MockGroq = mockGroq({
   clock: fastClock,
   latencyMs: 600,
   chunkChars: 24,

@@ -42,6 +42,9 @@ function checkModel(assessment: Assessment): GovernanceError | undefined {
   return undefined;
 }
 
+// Far beyond any model, and small enough to be priced exactly.
+const MOST_TOKENS = 10_000_000;
+
 const OUTPUT_FIELDS = {
   chat: ['max_completion_tokens', 'max_tokens'],
   responses: ['max_output_tokens'],
@@ -60,13 +63,13 @@ function checkOutput(assessment: Assessment): GovernanceError | undefined {
   for (const field of outputFields(operation?.kind)) {
     const value = body.get(field);
     if (value === undefined || value === null) continue;
-    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 1) {
+    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 1 || value > MOST_TOKENS) {
       const got = typeof value === 'number' ? String(value) : typeof value;
       return refuse(assessment, {
         code: 'invalid-request',
         rule: field,
         requested: got,
-        reason: `Expected ${field} to be a whole number of 1 or more, got ${got}.`,
+        reason: `Expected ${field} to be a whole number from 1 to ${MOST_TOKENS}, got ${got}.`,
       });
     }
     if (assessment.explicitOutput !== undefined && assessment.explicitOutput !== value) {

@@ -92,7 +92,7 @@ export function send(call: Call, answer: Promise<Response>): Promise<Response> {
   return answer.then(
     (response) => {
       const advice = attempts.answered(response, () => errorMessage(response));
-      return response.ok ? response : advised(attempts, response, advice);
+      return response.ok ? call.handOver(response) : advised(attempts, response, advice);
     },
     (error: unknown) => {
       attempts.lost(!neverSent(error));

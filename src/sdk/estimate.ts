@@ -27,7 +27,8 @@ export function inputSize(kind: OperationKind, body: BodyFields | undefined, row
   if (body === undefined || kind === 'free') return NOTHING;
   if (kind === 'speech') return { ...NOTHING, characters: stringLength(body.get('input')) };
   if (kind === 'audio') {
-    const bytes = (body instanceof FormBody ? body.fileBytes() : undefined) ?? LARGEST_AUDIO_BYTES;
+    const sent = body instanceof FormBody ? body.fileBytes() : undefined;
+    const bytes = sent === undefined || body.get('url') !== undefined ? Math.max(sent ?? 0, LARGEST_AUDIO_BYTES) : sent;
     return { ...NOTHING, bytes: body.promptBytes(), audioSeconds: Math.ceil(bytes / BYTES_PER_SECOND_OF_AUDIO) };
   }
   const bytes = body.promptBytes();

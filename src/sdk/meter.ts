@@ -62,9 +62,9 @@ export class Meter {
     return this.#call.hidesUsage;
   }
 
-  /** False once the bytes are watched: then a stream parsed from them needs no meter of its own. */
-  get watchesStreams(): boolean {
-    return !this.#tapped;
+  /** True once the bytes are watched: then what is parsed of them needs no meter of its own. */
+  get isTapped(): boolean {
+    return this.#tapped;
   }
 
   /** One chunk of a stream, as the caller is about to get it. True if it must not reach the caller. */

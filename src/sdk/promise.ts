@@ -4,7 +4,7 @@ import type { Call } from '../call';
 import type { CallOutcome } from '../usage/usage-log';
 import { Meter } from './meter';
 import { MeteredIterator, type Reader, isAbortError } from './metered-iterator';
-import { tap } from './tap';
+import { tap, tapNew } from './tap';
 
 // An answer that the caller drops is booked when it is collected. Nothing here keeps what it watches alive.
 const dropped = new FinalizationRegistry<{ readonly meter: Meter; readonly holder: number }>(({ meter, holder }) =>
@@ -21,7 +21,8 @@ export class GovernedPromise<T> extends APIPromise<T> {
   readonly #meter: Meter;
   /** Set once somebody wants to see all that the SDK knows of the response, which only the inner promise can tell. */
   readonly #unwrapping: { wanted: boolean };
-  #tapped = false;
+  readonly #call: Call;
+  #handedOut = false;
 
   constructor(client: Groq, inner: APIPromise<T>, call: Call) {
     const meter = new Meter(call);
@@ -31,7 +32,8 @@ export class GovernedPromise<T> extends APIPromise<T> {
         // All that APIPromise reads of it: parsing is the inner promise's.
         const props = { response } as ResponseProps;
         if (call.pricedByRequest) meter.completed(undefined);
-        else if (!meter.wanted) dropped.register(props, { meter, holder: meter.heldBy() });
+        else if (call.streaming && !isEventStream(response)) tap(response, meter);
+        if (!meter.wanted && !call.pricedByRequest) dropped.register(props, { meter, holder: meter.heldBy() });
         return props;
       },
       (error: unknown) => {
@@ -48,6 +50,7 @@ export class GovernedPromise<T> extends APIPromise<T> {
         (error: unknown) => unparsed(error, meter),
       );
     });
+    this.#call = call;
     this.#meter = meter;
     this.#unwrapping = unwrapping;
   }
@@ -67,8 +70,13 @@ export class GovernedPromise<T> extends APIPromise<T> {
   }
 
   override asResponse(): Promise<Response> {
+    const meter = this.#meter;
+    // Once the response is there the SDK has it too, and both must see the same object.
+    if (!meter.isTapped) this.#call.watchAnswer(tapping(meter));
     return super.asResponse().then((response) => {
-      if (!this.#tapped) this.#handOut(response);
+      if (!meter.isTapped) tap(response, meter);
+      if (meter.isTapped && !this.#handedOut) dropped.register(response, { meter, holder: meter.heldBy() });
+      this.#handedOut = true;
       return response;
     });
   }
@@ -77,20 +85,28 @@ export class GovernedPromise<T> extends APIPromise<T> {
     const [data, response] = await Promise.all([this.then((value) => value), super.asResponse()]);
     return { data, response };
   }
-
-  // Whoever reads it in whichever way, it is booked as it is read.
-  #handOut(response: Response): void {
-    this.#tapped = true;
-    if (tap(response, this.#meter)) dropped.register(response, { meter: this.#meter, holder: this.#meter.heldBy() });
-  }
 }
 
+// Made here, so that it keeps nothing alive but the meter: what is dropped could not be collected otherwise.
+const tapping =
+  (meter: Meter) =>
+  (response: Response): Response =>
+    tapNew(response, meter);
+
+// What the SDK parses as a stream and is none comes to the caller as nothing at all; only its bytes tell what it cost.
+const isEventStream = ({ headers }: Response): boolean => headers.get('content-type')?.includes('text/event-stream') ?? false;
+
 function metered<T>(client: Groq, value: T, meter: Meter): T {
+  if (value instanceof Response) {
+    if (!meter.isTapped) tap(value, meter);
+    dropped.register(value, { meter, holder: meter.heldBy() });
+    return value;
+  }
   if (!(value instanceof Stream)) {
     meter.parsed(value);
     return value;
   }
-  if (!meter.watchesStreams) return value;
+  if (meter.isTapped) return value;
   const source = value as Stream<unknown>;
   const { controller } = source;
   const reader: Reader = { pending: 0 };

@@ -28,12 +28,15 @@ export function snapshot(client: Groq, options: RequestOptions, build: Build): G
   const { body } = options;
   if (options.fetchOptions) options.fetchOptions = { ...options.fetchOptions };
   if (options.query) options.query = { ...options.query };
+  options.headers = copyOfHeaders(options.headers);
   const readable = body === undefined || body === null || (typeof body === 'object' && isFieldBody(body));
   const steered =
     decidesRequest(client.fetchOptions) ||
     decidesRequest(options.fetchOptions) ||
     mentionsHeader(options.headers, 'content-type');
-  if (steered || typeof body === 'string' || Array.isArray(body)) return snapshotBuilt(client.baseURL, options, build);
+  const rewritten =
+    typeof body === 'string' || (typeof body === 'object' && body !== null && (Array.isArray(body) || 'toJSON' in body));
+  if (steered || rewritten) return snapshotBuilt(client.baseURL, options, build);
   const method = String(options.method).toLowerCase();
   // Streams and bytes pass where nothing has to be read of them, and are refused by the rules where something has.
   const fields = !readable ? undefined : body instanceof FormData ? FormBody.of(body) : body ? JsonBody.of(body) : undefined;
@@ -50,7 +53,15 @@ export function snapshot(client: Groq, options: RequestOptions, build: Build): G
   return { method, path, url, operation: foreign ? undefined : classify(method, path), foreign, body: fields };
 }
 
-// Text, lists, a content type of the caller's, and `fetchOptions` that override method or body: only what the SDK
+// In the form that they are in, because each form means something else.
+function copyOfHeaders(headers: RequestOptions['headers']): RequestOptions['headers'] {
+  if (headers === undefined || headers === null) return headers;
+  if (headers instanceof Headers) return new Headers(headers);
+  if (!Array.isArray(headers)) return { ...headers } as RequestOptions['headers'];
+  return headers.map((row: unknown) => (Array.isArray(row) ? ([...(row as unknown[])] as never) : (row as never)));
+}
+
+// Text, lists, `toJSON`, a content type of the caller's, and `fetchOptions` that override method or body: only what the SDK
 // makes of them can be checked.
 async function snapshotBuilt(baseURL: string, options: RequestOptions, build: Build): Promise<GovernedRequest> {
   const { body } = options;

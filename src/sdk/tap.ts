@@ -16,35 +16,55 @@ interface Watcher {
 const READERS = ['arrayBuffer', 'blob', 'bytes', 'formData', 'json', 'text'] as const;
 
 /**
- * Makes a response report to the meter as the caller reads its body. It stays the object that it is; only where its body comes
- * from changes: no read-ahead, no copy, nothing locked until somebody reads. False where there is no body, or none that can
- * be watched.
+ * A response whose body reports to the meter as the caller reads it: no read-ahead, no copy of the bytes. For responses that
+ * nobody has seen yet: it is a new one, so that a platform that is handed it and reads it from within is metered too. One
+ * of another class than the platform's stays the object that it is.
  */
-export function tap(response: Response, meter: Meter): boolean {
-  const body: unknown = response.body;
-  if (!(body instanceof ReadableStream) || response.bodyUsed || body.locked) return false;
-  const { status, statusText, headers, url } = response;
+export function tapNew(response: Response, meter: Meter): Response {
+  const body = watchable(response);
+  if (!body) return response;
+  if (Object.getPrototypeOf(response) !== Response.prototype) {
+    tap(response, meter);
+    return response;
+  }
+  meter.tapped();
+  return like(response, new Response(watched(body, watcherOf(response, meter), meter), response));
+}
+
+/** The same for a response that somebody may hold already: it stays the object that it is, and its body comes from elsewhere. */
+export function tap(response: Response, meter: Meter): void {
+  const body = watchable(response);
+  if (!body) return;
   let reading: Response | undefined;
-  const watching = (): Response => {
-    if (reading) return reading;
-    const events = headers.get('content-type')?.includes('text/event-stream') ?? false;
-    reading = new Response(watched(body, events ? eventWatcher(meter) : jsonWatcher(meter), meter), {
-      status,
-      statusText,
-      headers,
-    });
-    Object.defineProperty(reading, 'url', { value: url });
-    return reading;
-  };
+  const watching = (): Response => (reading ??= new Response(watched(body, watcherOf(response, meter), meter), response));
   Object.defineProperties(response, {
     body: { get: () => watching().body, configurable: true },
     bodyUsed: { get: () => reading?.bodyUsed ?? false, configurable: true },
-    clone: { value: () => watching().clone(), configurable: true, writable: true },
+    clone: { value: () => like(response, watching().clone()), configurable: true, writable: true },
   });
-  for (const read of READERS)
+  for (const read of READERS) {
     Object.defineProperty(response, read, { value: () => watching()[read](), configurable: true, writable: true });
+  }
   meter.tapped();
-  return true;
+}
+
+function watchable({ body, bodyUsed }: Response): ReadableStream<Uint8Array> | undefined {
+  return body instanceof ReadableStream && !bodyUsed && !body.locked ? body : undefined;
+}
+
+function watcherOf({ headers }: Response, meter: Meter): Watcher {
+  const events = headers.get('content-type')?.includes('text/event-stream') ?? false;
+  return events ? eventWatcher(meter) : jsonWatcher(meter);
+}
+
+// A response that was made here does not know where the original came from.
+function like(original: Response, copy: Response): Response {
+  for (const name of ['url', 'type', 'redirected', 'headers'] as const) {
+    Object.defineProperty(copy, name, { value: original[name], configurable: true });
+  }
+  const clone = copy.clone.bind(copy);
+  Object.defineProperty(copy, 'clone', { value: () => like(original, clone()), configurable: true, writable: true });
+  return copy;
 }
 
 function watched(body: ReadableStream<Uint8Array>, watcher: Watcher, meter: Meter): ReadableStream<Uint8Array> {

@@ -6,9 +6,24 @@ import { type Booked, HELD, PARAMS, expectBooked, oneAtATime } from './endings-s
 import { PROMPT_ESTIMATE, type Scene, costOf, drain, rejection, settle, usage } from './support';
 
 const COST = costOf(70, 10);
-const free = (outcome: 'error' | 'aborted' = 'error', attempts = 1): Booked => ({ costNanos: 0, accuracy: 'exact', outcome, attempts });
-const estimated = (output: number): Booked => ({ costNanos: costOf(PROMPT_ESTIMATE, output), accuracy: 'estimated', outcome: 'error', attempts: 1 });
-const held = (outcome: 'error' | 'aborted' | 'timeout', attempts = 1): Booked => ({ costNanos: HELD, accuracy: 'held', outcome, attempts });
+const free = (outcome: 'error' | 'aborted' = 'error', attempts = 1): Booked => ({
+  costNanos: 0,
+  accuracy: 'exact',
+  outcome,
+  attempts,
+});
+const estimated = (output: number): Booked => ({
+  costNanos: costOf(PROMPT_ESTIMATE, output),
+  accuracy: 'estimated',
+  outcome: 'error',
+  attempts: 1,
+});
+const held = (outcome: 'error' | 'aborted' | 'timeout', attempts = 1): Booked => ({
+  costNanos: HELD,
+  accuracy: 'held',
+  outcome,
+  attempts,
+});
 const exact = (attempts: number): Booked => ({ costNanos: COST, accuracy: 'exact', outcome: 'success', attempts });
 
 const answer = { stream: ['Hello'], usage: usage(70, 10) };
@@ -41,7 +56,11 @@ describe.each([
     ['500', { status: 500 }, free()],
     ['503', { status: 503 }, free()],
     ['400 spend block', { error: 'spend_limit_reached' }, free()],
-    ['json_validate_failed with text', { status: 400, error: { code: 'json_validate_failed', failed_generation: 'x'.repeat(40) } }, estimated(10)],
+    [
+      'json_validate_failed with text',
+      { status: 400, error: { code: 'json_validate_failed', failed_generation: 'x'.repeat(40) } },
+      estimated(10),
+    ],
     ['json_validate_failed without', { error: 'json_validate_failed' }, estimated(0)],
     ['tool_use_failed', { status: 400, error: { code: 'tool_use_failed', failed_generation: 'x'.repeat(33) } }, estimated(9)],
     ['connection refused', { networkError: 'ECONNREFUSED' }, free()],
@@ -121,7 +140,8 @@ describe.each([
     const abort = new AbortController();
     here.mock.reply('chat.completions', { status: 500 });
     const call = rejection(make(here, stream, { signal: abort.signal }));
-    for (let turns = 0; here.clock.sleeping === 0 && turns < 1000; turns++) await new Promise((resolve) => setTimeout(resolve, 0));
+    for (let turns = 0; here.clock.sleeping === 0 && turns < 1000; turns++)
+      await new Promise((resolve) => setTimeout(resolve, 0));
     abort.abort();
     expect(await call).toBeInstanceOf(APIUserAbortError);
     await expectBooked(here, free('aborted', 1));
@@ -165,14 +185,34 @@ describe.each([
 
     it.each<[string, readonly MockScript[], Booked]>([
       // The lost attempt asked for the same, so it is taken to have cost the same, as far as the hold reaches.
-      ['timeout, then 200', [{ hang: true }, answer], { costNanos: 2 * COST, accuracy: 'estimated', outcome: 'success', attempts: 2 }],
-      ['timeout twice, then 200', [{ hang: true }, { hang: true }, answer], { costNanos: 3 * COST, accuracy: 'estimated', outcome: 'success', attempts: 3 }],
-      ['reset, then 200', [{ networkError: 'ECONNRESET' }, answer], { costNanos: 2 * COST, accuracy: 'estimated', outcome: 'success', attempts: 2 }],
+      [
+        'timeout, then 200',
+        [{ hang: true }, answer],
+        { costNanos: 2 * COST, accuracy: 'estimated', outcome: 'success', attempts: 2 },
+      ],
+      [
+        'timeout twice, then 200',
+        [{ hang: true }, { hang: true }, answer],
+        { costNanos: 3 * COST, accuracy: 'estimated', outcome: 'success', attempts: 3 },
+      ],
+      [
+        'reset, then 200',
+        [{ networkError: 'ECONNRESET' }, answer],
+        { costNanos: 2 * COST, accuracy: 'estimated', outcome: 'success', attempts: 2 },
+      ],
       ['refused, then 200', [{ networkError: 'ECONNREFUSED' }, answer], exact(2)],
       ['reset, then 400', [{ networkError: 'ECONNRESET' }, { status: 400 }], held('error', 2)],
       ['refused, then 400', [{ networkError: 'ECONNREFUSED' }, { status: 400 }], free('error', 2)],
-      ['refused three times', [{ networkError: 'ECONNREFUSED' }, { networkError: 'ECONNREFUSED' }, { networkError: 'ECONNREFUSED' }], free('error', 3)],
-      ['refused, then reset', [{ networkError: 'ECONNREFUSED' }, { networkError: 'ECONNRESET' }, { networkError: 'ECONNREFUSED' }], held('error', 3)],
+      [
+        'refused three times',
+        [{ networkError: 'ECONNREFUSED' }, { networkError: 'ECONNREFUSED' }, { networkError: 'ECONNREFUSED' }],
+        free('error', 3),
+      ],
+      [
+        'refused, then reset',
+        [{ networkError: 'ECONNREFUSED' }, { networkError: 'ECONNRESET' }, { networkError: 'ECONNREFUSED' }],
+        held('error', 3),
+      ],
     ])('%s', async (__, scripts, booked) => {
       vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
       const here = oneAtATime({ client: { maxRetries: 2 } });

@@ -1,7 +1,10 @@
 // Answers in one piece, and what is booked for them.
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { HELD, PARAMS, collectUntil, expectBooked, oneAtATime } from './endings-support';
 import { CHAT, PROMPT_ESTIMATE, type Scene, costOf, rejection, usage } from './support';
+
+// Garbage is collected when the engine sees fit.
+vi.setConfig({ testTimeout: 30_000 });
 
 const COST = costOf(70, 10);
 const exact = { costNanos: COST, accuracy: 'exact', outcome: 'success', attempts: 1 } as const;
@@ -18,26 +21,38 @@ describe('an answer that is read', () => {
     ['withResponse()', ({ client }) => client.chat.completions.create(PARAMS).withResponse()],
     ['asResponse().json()', async ({ client }) => (await client.chat.completions.create(PARAMS).asResponse()).json()],
     ['asResponse().text()', async ({ client }) => (await client.chat.completions.create(PARAMS).asResponse()).text()],
-    ['asResponse().clone().json()', async ({ client }) => {
-      const response = await client.chat.completions.create(PARAMS).asResponse();
-      return Promise.all([response.clone().json(), response.json()]);
-    }],
-    ['asResponse() and await', async ({ client }) => {
-      const call = client.chat.completions.create(PARAMS);
-      const response = await call.asResponse();
-      await response.json();
-      return call.then(null, () => undefined);
-    }],
-    ['awaited twice', async ({ client }) => {
-      const call = client.chat.completions.create(PARAMS);
-      return Promise.all([call, call, call.then((value) => value)]);
-    }],
+    [
+      'asResponse().clone().json()',
+      async ({ client }) => {
+        const response = await client.chat.completions.create(PARAMS).asResponse();
+        return Promise.all([response.clone().json(), response.json()]);
+      },
+    ],
+    [
+      'asResponse() and await',
+      async ({ client }) => {
+        const call = client.chat.completions.create(PARAMS);
+        const response = await call.asResponse();
+        await response.json();
+        return call.then(null, () => undefined);
+      },
+    ],
+    [
+      'awaited twice',
+      async ({ client }) => {
+        const call = client.chat.completions.create(PARAMS);
+        return Promise.all([call, call, call.then((value) => value)]);
+      },
+    ],
     ['post()', async ({ client }) => client.post(CHAT, { body: PARAMS })],
     ['request()', async ({ client }) => client.request({ method: 'post', path: CHAT, body: PARAMS })],
-    ['__binaryResponse', async ({ client }) => {
-      const response = await client.post<Response>(CHAT, { body: PARAMS, __binaryResponse: true });
-      return response.json();
-    }],
+    [
+      '__binaryResponse',
+      async ({ client }) => {
+        const response = await client.post<Response>(CHAT, { body: PARAMS, __binaryResponse: true });
+        return response.json();
+      },
+    ],
   ])('%s: at its usage', async (_, read) => {
     const here = answered();
     await read(here);
@@ -61,10 +76,14 @@ it('stream: true asked of the SDK alone is refused, or never booked below its us
 describe('an answer that nobody reads', () => {
   it.each<[string, (here: Scene) => Promise<unknown>]>([
     ['asResponse()', async ({ client }) => void (await client.chat.completions.create(PARAMS).asResponse())],
-    ['never awaited', async ({ client, mock }) => {
-      void client.chat.completions.create(PARAMS).asResponse;
-      for (let turns = 0; mock.calls[0]?.status === undefined && turns < 1000; turns++) await new Promise((resolve) => setImmediate(resolve));
-    }],
+    [
+      'never awaited',
+      async ({ client, mock }) => {
+        void client.chat.completions.create(PARAMS).asResponse;
+        for (let turns = 0; mock.calls[0]?.status === undefined && turns < 1000; turns++)
+          await new Promise((resolve) => setImmediate(resolve));
+      },
+    ],
     ['__binaryResponse', async ({ client }) => void (await client.post(CHAT, { body: PARAMS, __binaryResponse: true }))],
   ])('%s: at its hold, when it is collected', async (_, start) => {
     const here = answered();
@@ -84,11 +103,27 @@ describe('an answer that nobody reads', () => {
   });
 });
 
+it('a raw response that was read is not kept', async () => {
+  const here = answered();
+  let collected = false;
+  const registry = new FinalizationRegistry(() => (collected = true));
+  await (async () => {
+    const response = await here.client.chat.completions.create(PARAMS).asResponse();
+    registry.register(response, undefined);
+    await response.json();
+  })();
+  await collectUntil(() => collected, 20);
+  expect(here.records).toMatchObject([exact]);
+});
+
 describe('an answer that cannot be used', () => {
   it.each<[string, object]>([
     ['is no JSON', { raw: '{"choices":', contentType: 'application/json' }],
     ['breaks off', { raw: ['{"choices":[]', ',"usage":{}}'], contentType: 'application/json', cutAfter: 1 }],
-    ['fails in mid-body', { raw: ['{"choices":[]', ',"usage":{}}'], contentType: 'application/json', cutAfter: 1, how: 'reset' }],
+    [
+      'fails in mid-body',
+      { raw: ['{"choices":[]', ',"usage":{}}'], contentType: 'application/json', cutAfter: 1, how: 'reset' },
+    ],
   ])('it %s: at its hold', async (_, script) => {
     const here = oneAtATime();
     here.mock.reply('chat.completions', script as never);
@@ -101,7 +136,8 @@ describe('an answer that cannot be used', () => {
     const abort = new AbortController();
     here.mock.reply('chat.completions', { raw: ['{"choices":[]', '}'], contentType: 'application/json', stallAfter: 1 });
     const call = rejection(here.client.chat.completions.create(PARAMS, { signal: abort.signal }));
-    for (let turns = 0; here.mock.calls[0]?.status === undefined && turns < 1000; turns++) await new Promise((resolve) => setImmediate(resolve));
+    for (let turns = 0; here.mock.calls[0]?.status === undefined && turns < 1000; turns++)
+      await new Promise((resolve) => setImmediate(resolve));
     abort.abort();
     await call;
     await expectBooked(here, { costNanos: HELD, accuracy: 'held', outcome: 'aborted', attempts: 1 });
@@ -144,7 +180,9 @@ describe('usage that is none', () => {
 
   it('beyond what can be priced is booked at the hold', async () => {
     const here = oneAtATime();
-    here.mock.reply('chat.completions', { json: { id: 'x', object: 'chat.completion', choices, usage: usage(2 ** 52, 2 ** 52) } });
+    here.mock.reply('chat.completions', {
+      json: { id: 'x', object: 'chat.completion', choices, usage: usage(2 ** 52, 2 ** 52) },
+    });
     await here.client.chat.completions.create(PARAMS);
     await expectBooked(here, { costNanos: HELD, accuracy: 'held', outcome: 'success', attempts: 1 });
   });
@@ -153,14 +191,21 @@ describe('usage that is none', () => {
     const here = oneAtATime();
     here.mock.reply('chat.completions', { content: 'x', usage: usage(1000, 200) });
     await here.client.chat.completions.create(PARAMS);
-    expect(here.records[0]).toMatchObject({ costNanos: costOf(1000, 200), overrunNanos: costOf(1000, 200) - HELD, accuracy: 'exact' });
+    expect(here.records[0]).toMatchObject({
+      costNanos: costOf(1000, 200),
+      overrunNanos: costOf(1000, 200) - HELD,
+      accuracy: 'exact',
+    });
   });
 });
 
 describe('failed_generation', () => {
   it('is not booked above the output that was asked for', async () => {
     const here = oneAtATime();
-    here.mock.reply('chat.completions', { status: 400, error: { code: 'tool_use_failed', failed_generation: 'x'.repeat(10_000) } });
+    here.mock.reply('chat.completions', {
+      status: 400,
+      error: { code: 'tool_use_failed', failed_generation: 'x'.repeat(10_000) },
+    });
     await rejection(here.client.chat.completions.create({ ...PARAMS, max_completion_tokens: 10 }));
     await here.governor.close();
     expect(here.records[0]?.costNanos).toBeLessThanOrEqual(costOf(112, 10));

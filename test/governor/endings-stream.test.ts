@@ -1,17 +1,25 @@
 // Streams, and every way in which they end.
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { ChatCompletionChunk } from 'groq-sdk/resources/chat/completions';
 import type { Stream } from 'groq-sdk/core/streaming';
 import type { MockScript } from '../../src/testing/mock-script';
 import { type Booked, HELD, PARAMS, collectUntil, expectBooked, oneAtATime } from './endings-support';
 import { CHAT, PROMPT_ESTIMATE, type Scene, costOf, drain, settle, usage } from './support';
 
+// Garbage is collected when the engine sees fit.
+vi.setConfig({ testTimeout: 30_000 });
+
 type ChunkStream = Stream<ChatCompletionChunk>;
 
 /** Role, four texts of one token each, the finish with usage, the extra usage chunk. */
 const WORDS = { stream: ['aaaa', 'bbbb', 'cccc', 'dddd'], usage: usage(70, 10) };
 const exact: Booked = { costNanos: costOf(70, 10), accuracy: 'exact', outcome: 'success', attempts: 1 };
-const read = (tokens: number, outcome: Booked['outcome']): Booked => ({ costNanos: costOf(PROMPT_ESTIMATE, tokens), accuracy: 'estimated', outcome, attempts: 1 });
+const read = (tokens: number, outcome: Booked['outcome']): Booked => ({
+  costNanos: costOf(PROMPT_ESTIMATE, tokens),
+  accuracy: 'estimated',
+  outcome,
+  attempts: 1,
+});
 const unread: Booked = { costNanos: HELD, accuracy: 'held', outcome: 'unknown', attempts: 1 };
 
 async function opened(script: MockScript = WORDS, signal?: AbortSignal): Promise<{ here: Scene; stream: ChunkStream }> {
@@ -33,10 +41,13 @@ describe('read to the end', () => {
     ['tee(), both', async (stream) => Promise.all(stream.tee().map(drain))],
     ['tee(), one', async (stream) => drain(stream.tee()[0])],
     ['toReadableStream()', async (stream) => new Response(stream.toReadableStream()).text()],
-    ['next() all at once', async (stream) => {
-      const iterator = stream[Symbol.asyncIterator]();
-      await Promise.all(Array.from({ length: 12 }, () => iterator.next()));
-    }],
+    [
+      'next() all at once',
+      async (stream) => {
+        const iterator = stream[Symbol.asyncIterator]();
+        await Promise.all(Array.from({ length: 12 }, () => iterator.next()));
+      },
+    ],
   ])('%s: at its usage, once', async (_, consume) => {
     const { here, stream } = await opened();
     await consume(stream);
@@ -68,23 +79,39 @@ describe('read to the end', () => {
   });
 
   it('usage three times is booked once', async () => {
-    const finish = { choices: [{ index: 0, delta: {}, finish_reason: 'stop' }], x_groq: { id: 'r', usage: usage(70, 10) }, usage: usage(70, 10) };
-    const { here, stream } = await opened({ stream: [{ choices: [{ index: 0, delta: { content: 'aaaa' } }] }, finish, { choices: [], usage: usage(70, 10) }] });
+    const finish = {
+      choices: [{ index: 0, delta: {}, finish_reason: 'stop' }],
+      x_groq: { id: 'r', usage: usage(70, 10) },
+      usage: usage(70, 10),
+    };
+    const { here, stream } = await opened({
+      stream: [{ choices: [{ index: 0, delta: { content: 'aaaa' } }] }, finish, { choices: [], usage: usage(70, 10) }],
+    });
     const { chunks } = await drain(stream);
     expect(chunks).toHaveLength(2);
     await expectBooked(here, exact);
   });
 
   it('usage only in the extra chunk is booked, and the chunk is hidden', async () => {
-    const { here, stream } = await opened({ stream: [{ choices: [{ index: 0, delta: { content: 'aaaa' }, finish_reason: 'stop' }] }, { choices: [], usage: usage(70, 10) }] });
+    const { here, stream } = await opened({
+      stream: [
+        { choices: [{ index: 0, delta: { content: 'aaaa' }, finish_reason: 'stop' }] },
+        { choices: [], usage: usage(70, 10) },
+      ],
+    });
     const { chunks } = await drain(stream);
     expect(chunks).toHaveLength(1);
     await expectBooked(here, exact);
   });
 
   it('usage that grows is booked as it was last', async () => {
-    const chunk = (completion: number): object => ({ choices: [{ index: 0, delta: { content: 'a' } }], usage: usage(70, completion) });
-    const { here, stream } = await opened({ stream: [chunk(1), chunk(5), chunk(10), { choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] }] });
+    const chunk = (completion: number): Record<string, unknown> => ({
+      choices: [{ index: 0, delta: { content: 'a' } }],
+      usage: usage(70, completion),
+    });
+    const { here, stream } = await opened({
+      stream: [chunk(1), chunk(5), chunk(10), { choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] }],
+    });
     await drain(stream);
     await expectBooked(here, exact);
   });
@@ -138,10 +165,13 @@ describe('left by the caller', () => {
     ['return() twice', async (iterator) => Promise.all([iterator.return?.(), iterator.return?.()])],
     ['throw()', async (iterator) => iterator.throw?.(new Error('x')).catch(() => {})],
     ['controller.abort() between reads', async (_, stream) => stream.controller.abort()],
-    ['controller.abort() and a read', async (iterator, stream) => {
-      stream.controller.abort();
-      await iterator.next().catch(() => {});
-    }],
+    [
+      'controller.abort() and a read',
+      async (iterator, stream) => {
+        stream.controller.abort();
+        await iterator.next().catch(() => {});
+      },
+    ],
   ])('%s', async (_, leave) => {
     const { here, stream } = await opened();
     await leave(await readSome(stream, 3), stream);
@@ -219,7 +249,9 @@ describe('broken by the provider', () => {
   });
 
   it('a chunk that is no JSON', async () => {
-    const { here, stream } = await opened({ raw: ['data: {"choices":[{"index":0,"delta":{"content":"aaaa"}}]}\n\n', 'data: {{{\n\n'] });
+    const { here, stream } = await opened({
+      raw: ['data: {"choices":[{"index":0,"delta":{"content":"aaaa"}}]}\n\n', 'data: {{{\n\n'],
+    });
     const { error } = await drain(stream);
     expect(error).toBeInstanceOf(Error);
     await expectBooked(here, read(1, 'error'));
@@ -227,7 +259,9 @@ describe('broken by the provider', () => {
 
   it('an answer in JSON where a stream was asked for: never below its usage', async () => {
     const here = oneAtATime();
-    here.mock.reply('chat.completions', { json: { choices: [{ index: 0, message: { content: 'x'.repeat(40) } }], usage: usage(70, 10) } });
+    here.mock.reply('chat.completions', {
+      json: { choices: [{ index: 0, message: { content: 'x'.repeat(40) } }], usage: usage(70, 10) },
+    });
     await drain(await here.client.chat.completions.create({ ...PARAMS, stream: true }));
     await here.governor.close();
     expect(here.records).toHaveLength(1);

@@ -7,6 +7,9 @@ const good = { model: MODEL, messages: MESSAGES, max_completion_tokens: 10 };
 const FORBIDDEN = 'openai/gpt-oss-120b';
 const REST = '"messages":[{"role":"user","content":"hi"}],"max_completion_tokens":10';
 
+/** The SDK's types leave these out of `fetchOptions`; it obeys them all the same. */
+const hidden = (options: object): never => options as never;
+
 interface Watched extends Scene {
   readonly seen: unknown[];
 }
@@ -20,7 +23,10 @@ function watched(options: Parameters<typeof scene>[1] = {}): Watched {
       return allow();
     },
   };
-  const made = scene({ teams: { a: { allowedModels: [MODEL], maxTokensPerRequest: 10 } }, policies: [watch] }, { team: 'a', ...options });
+  const made = scene(
+    { teams: { a: { allowedModels: [MODEL], maxTokensPerRequest: 10 } }, policies: [watch] },
+    { team: 'a', ...options },
+  );
   return { ...made, seen };
 }
 
@@ -64,7 +70,10 @@ describe('bodies that change between reads', () => {
     let reads = 0;
     const body = new Proxy(
       { ...good },
-      { get: (target, field) => (field === 'model' ? (reads++ % 2 === 0 ? MODEL : FORBIDDEN) : (Reflect.get(target, field) as unknown)) },
+      {
+        get: (target, field) =>
+          field === 'model' ? (reads++ % 2 === 0 ? MODEL : FORBIDDEN) : (Reflect.get(target, field) as unknown),
+      },
     );
     expect(await holds(here, here.client.post(CHAT, { body }))).toBe('sent');
   });
@@ -97,7 +106,9 @@ describe('bodies that change between reads', () => {
     const here = watched();
     let calls = 0;
     const content = { toJSON: () => 'x'.repeat(calls++ === 0 ? 1 : 100_000) };
-    expect(await holds(here, here.client.post(CHAT, { body: { ...good, messages: [{ role: 'user', content }] } }))).toBe('sent');
+    expect(await holds(here, here.client.post(CHAT, { body: { ...good, messages: [{ role: 'user', content }] } }))).toBe(
+      'sent',
+    );
   });
 
   it('a body changed right after the call', async () => {
@@ -144,7 +155,12 @@ describe('bodies of other kinds', () => {
     ['an object without prototype', Object.assign(Object.create(null) as object, good)],
     ['boxed values', { ...good, model: new String(MODEL), max_completion_tokens: new Number(10) }],
     ['undefined, functions and symbols', { ...good, temperature: undefined, seed: () => 1, [Symbol('n')]: 50 }],
-    ['an own __proto__', JSON.parse(`{"__proto__":{"n":50},"model":"${MODEL}","messages":[{"role":"user","content":"hi"}],"max_completion_tokens":10}`)],
+    [
+      'an own __proto__',
+      JSON.parse(
+        `{"__proto__":{"n":50},"model":"${MODEL}","messages":[{"role":"user","content":"hi"}],"max_completion_tokens":10}`,
+      ),
+    ],
     ['an inherited field', Object.assign(Object.create({ n: 50 }) as object, good)],
   ])('%s is sent as checked', async (_, body) => {
     const here = watched();
@@ -183,14 +199,34 @@ describe('bodies of other kinds', () => {
   ])('%s is refused', async (_, body) => {
     const here = watched();
     expect(await holds(here, here.client.post(CHAT, { body } as never))).toBe('refused');
-    expect(await holds(here, here.client.post(CHAT, { body, headers: { 'content-type': 'application/json' } } as never))).toBe('refused');
+    expect(await holds(here, here.client.post(CHAT, { body, headers: { 'content-type': 'application/json' } } as never))).toBe(
+      'refused',
+    );
     expect(here.mock.calls).toHaveLength(0);
   });
 
   it.each<[string, object]>([
-    ['a cycle', Object.assign({ ...good }, { get self() { return this; } })],
+    [
+      'a cycle',
+      Object.assign(
+        { ...good },
+        {
+          get self() {
+            return this;
+          },
+        },
+      ),
+    ],
     ['a BigInt', { ...good, seed: 1n }],
-    ['a getter that throws', Object.defineProperty({ ...good }, 'seed', { enumerable: true, get: () => { throw new Error('no'); } })],
+    [
+      'a getter that throws',
+      Object.defineProperty({ ...good }, 'seed', {
+        enumerable: true,
+        get: () => {
+          throw new Error('no');
+        },
+      }),
+    ],
   ])('%s fails as it would without governance: nothing is sent', async (_, body) => {
     const here = watched();
     expect(await holds(here, here.client.post(CHAT, { body }))).toBe('refused');
@@ -198,28 +234,41 @@ describe('bodies of other kinds', () => {
 
   it('JSON as text without a content type is refused: the SDK would send it as a JSON string', async () => {
     const here = watched();
-    expect(await rejection(here.client.post(CHAT, { body: JSON.stringify(good) } as never))).toMatchObject({ code: 'invalid-request' });
+    expect(await rejection(here.client.post(CHAT, { body: JSON.stringify(good) } as never))).toMatchObject({
+      code: 'invalid-request',
+    });
     expect(here.mock.calls).toHaveLength(0);
   });
 
-  it.each(['application/json', 'text/plain', 'application/x-www-form-urlencoded'])('JSON as text, content type %s, is read and checked', async (type) => {
-    const here = watched();
-    const headers = { 'content-type': type };
-    expect(await holds(here, here.client.post(CHAT, { body: JSON.stringify(good), headers } as never))).toBe('sent');
-    const forbidden = JSON.stringify({ ...good, model: FORBIDDEN });
-    expect(await rejection(here.client.post(CHAT, { body: forbidden, headers } as never))).toMatchObject({ code: 'model-not-allowed' });
-  });
+  it.each(['application/json', 'text/plain', 'application/x-www-form-urlencoded'])(
+    'JSON as text, content type %s, is read and checked',
+    async (type) => {
+      const here = watched();
+      const headers = { 'content-type': type };
+      expect(await holds(here, here.client.post(CHAT, { body: JSON.stringify(good), headers } as never))).toBe('sent');
+      const forbidden = JSON.stringify({ ...good, model: FORBIDDEN });
+      expect(await rejection(here.client.post(CHAT, { body: forbidden, headers } as never))).toMatchObject({
+        code: 'model-not-allowed',
+      });
+    },
+  );
 
   it.each([
     ['a repeated model', `{"model":"${MODEL}","model":"${FORBIDDEN}",${REST}}`, 'refused'],
     ['a repeated model, the allowed one last', `{"model":"${FORBIDDEN}","model":"${MODEL}",${REST}}`, 'sent'],
-    ['a repeated bound', `{"model":"${MODEL}","messages":[],"max_completion_tokens":5,"max_completion_tokens":5000}`, 'refused'],
+    [
+      'a repeated bound',
+      `{"model":"${MODEL}","messages":[],"max_completion_tokens":5,"max_completion_tokens":5000}`,
+      'refused',
+    ],
     ['an escaped name', `{"\\u006dodel":"${FORBIDDEN}",${REST}}`, 'refused'],
     ['white space', ` \n{"model" : "${MODEL}", ${REST} } `, 'sent'],
     ['a byte order mark', `\uFEFF{"model":"${FORBIDDEN}",${REST}}`, 'refused'],
   ])('JSON text with %s: %s', async (_, body, outcome) => {
     const here = watched();
-    expect(await holds(here, here.client.post(CHAT, { body, headers: { 'content-type': 'application/json' } } as never))).toBe(outcome);
+    expect(await holds(here, here.client.post(CHAT, { body, headers: { 'content-type': 'application/json' } } as never))).toBe(
+      outcome,
+    );
   });
 });
 
@@ -230,28 +279,38 @@ describe('options that override what create() was given', () => {
     ['fetchOptions.body', { fetchOptions: { body: JSON.stringify({ ...good, model: FORBIDDEN }) } }],
   ])('%s is what is checked', async (_, options) => {
     const here = watched();
-    expect(await rejection(here.client.chat.completions.create(good, options as never))).toMatchObject({ code: 'model-not-allowed' });
+    expect(await rejection(here.client.chat.completions.create(good, options as never))).toMatchObject({
+      code: 'model-not-allowed',
+    });
     expect(here.mock.calls).toHaveLength(0);
   });
 
   it('fetchOptions.body of the client is what is checked', async () => {
-    const here = watched({ client: { fetchOptions: { body: JSON.stringify({ ...good, model: FORBIDDEN }) } } });
+    const here = watched({ client: { fetchOptions: hidden({ body: JSON.stringify({ ...good, model: FORBIDDEN }) }) } });
     expect(await rejection(here.client.chat.completions.create(good))).toMatchObject({ code: 'model-not-allowed' });
   });
 
   it('fetchOptions.body that is allowed is sent as checked', async () => {
     const here = watched();
     const body = JSON.stringify({ ...good, max_completion_tokens: 7 });
-    expect(await holds(here, here.client.chat.completions.create({ ...good, model: FORBIDDEN }, { fetchOptions: { body } }))).toBe('sent');
+    expect(
+      await holds(here, here.client.chat.completions.create({ ...good, model: FORBIDDEN }, { fetchOptions: hidden({ body }) })),
+    ).toBe('sent');
     expect(here.mock.calls[0]?.body).toMatchObject({ max_completion_tokens: 7, model: MODEL });
   });
 
   it('fetchOptions.method is what is checked', async () => {
     const here = watched();
-    expect(await rejection(here.client.get(CHAT, { fetchOptions: { method: 'POST', body: JSON.stringify({ ...good, model: FORBIDDEN }) } }))).toMatchObject({
+    expect(
+      await rejection(
+        here.client.get(CHAT, {
+          fetchOptions: hidden({ method: 'POST', body: JSON.stringify({ ...good, model: FORBIDDEN }) }),
+        }),
+      ),
+    ).toMatchObject({
       code: 'model-not-allowed',
     });
-    const client = here.client.withOptions({ fetchOptions: { method: 'DELETE' } });
+    const client = here.client.withOptions({ fetchOptions: hidden({ method: 'DELETE' }) });
     expect(await rejection(client.chat.completions.create(good))).toMatchObject({ code: 'ungoverned-request' });
     expect(here.mock.calls).toHaveLength(0);
   });
@@ -264,8 +323,8 @@ describe('options that override what create() was given', () => {
         return JSON.stringify({ ...good, model: reads++ === 0 ? MODEL : FORBIDDEN });
       },
     };
-    await holds(here, here.client.post(CHAT, { body: good, fetchOptions }));
-    const other = watched({ client: { fetchOptions } });
+    await holds(here, here.client.post(CHAT, { body: good, fetchOptions: hidden(fetchOptions) }));
+    const other = watched({ client: { fetchOptions: hidden(fetchOptions) } });
     reads = 0;
     await holds(other, other.client.post(CHAT, { body: good }));
   });
@@ -273,7 +332,7 @@ describe('options that override what create() was given', () => {
   it('fetchOptions that appear between check and attempt', async () => {
     const here = watched({ client: { fetchOptions: {} } });
     here.governor.on('call-admitted', () => {
-      here.client.fetchOptions = { body: JSON.stringify({ ...good, model: FORBIDDEN }), method: 'PUT' };
+      here.client.fetchOptions = hidden({ body: JSON.stringify({ ...good, model: FORBIDDEN }), method: 'PUT' });
     });
     expect(await holds(here, here.client.chat.completions.create(good))).toBe('sent');
     expect(here.mock.calls[0]).toMatchObject({ method: 'POST' });
@@ -305,9 +364,13 @@ describe('options that override what create() was given', () => {
   it('a promise of options that is awaited twice', async () => {
     const here = watched();
     let reads = 0;
-    const thenable = {
-      then: (resolve: (value: unknown) => void) => resolve({ method: 'post', path: CHAT, body: reads++ === 0 ? good : { ...good, model: FORBIDDEN } }),
-    };
+    const thenable = Object.fromEntries([
+      [
+        'then',
+        (resolve: (value: unknown) => void) =>
+          resolve({ method: 'post', path: CHAT, body: reads++ === 0 ? good : { ...good, model: FORBIDDEN } }),
+      ],
+    ]);
     expect(await holds(here, here.client.request(thenable as never))).toBe('sent');
   });
 });

@@ -17,7 +17,17 @@ describe('withOptions()', () => {
     ['another team', { team: 'b' }],
     ['another binding', { binding: { team: 'b' } }],
     ['another key and base URL', { apiKey: 'gsk_other', baseURL: 'https://other.example' }],
-    ['everything', { governance: undefined, team: undefined, binding: undefined, apiKey: 'gsk_other', baseURL: 'https://other.example', maxRetries: 1 }],
+    [
+      'everything',
+      {
+        governance: undefined,
+        team: undefined,
+        binding: undefined,
+        apiKey: 'gsk_other',
+        baseURL: 'https://other.example',
+        maxRetries: 1,
+      },
+    ],
     ['an own __proto__', JSON.parse('{"__proto__":{"governance":null}}') as object],
   ])('with %s keeps governance and team', async (_, options) => {
     const { client, mock, governor } = scene({ teams }, { team: 'a' });
@@ -41,7 +51,14 @@ describe('withOptions()', () => {
 describe('a request that the client did not make', () => {
   it('is not sent by fetchWithTimeout()', async () => {
     const { client, mock } = scene({ teams }, { team: 'a' });
-    const error = await rejection(client.fetchWithTimeout(`https://api.groq.com${CHAT}`, { method: 'post', body: JSON.stringify(forbidden) }, 1000, new AbortController()));
+    const error = await rejection(
+      client.fetchWithTimeout(
+        `https://api.groq.com${CHAT}`,
+        { method: 'post', body: JSON.stringify(forbidden) },
+        1000,
+        new AbortController(),
+      ),
+    );
     expect(error).toMatchObject({ code: 'ungoverned-request', method: 'POST', path: CHAT });
     expect(mock.calls).toHaveLength(0);
   });

@@ -93,7 +93,10 @@ describe('another origin', () => {
 
 describe('a base URL with a path', () => {
   it('is not part of the endpoint', async () => {
-    const { client, mock, records, governor } = scene(governance, { team: 'a', client: { baseURL: 'https://proxy.example/groq/' } });
+    const { client, mock, records, governor } = scene(governance, {
+      team: 'a',
+      client: { baseURL: 'https://proxy.example/groq/' },
+    });
     await client.chat.completions.create(body);
     await governor.close();
     expect(mock.calls[0]?.url).toBe(`https://proxy.example/groq${CHAT}`);
@@ -103,7 +106,9 @@ describe('a base URL with a path', () => {
   it('cannot be left upwards', async () => {
     const { client, mock } = scene(governance, { team: 'a', client: { baseURL: 'https://proxy.example/groq' } });
     expect(await rejection(client.post('/../other/chat', { body }))).toMatchObject({ code: 'ungoverned-request' });
-    expect(await rejection(client.post(`https://proxy.example${CHAT}/x`, { body }))).toMatchObject({ code: 'ungoverned-request' });
+    expect(await rejection(client.post(`https://proxy.example${CHAT}/x`, { body }))).toMatchObject({
+      code: 'ungoverned-request',
+    });
     expect(mock.calls).toHaveLength(0);
   });
 
@@ -151,17 +156,26 @@ describe('methods', () => {
     const { client, mock, records, governor } = scene(governance, { team: 'a' });
     await rejection(client.get(CHAT, { headers: { 'X-HTTP-Method-Override': 'POST' } }));
     await governor.close();
-    expect(mock.calls.every(({ headers }) => headers['x-http-method-override'] === undefined || headers['authorization'] !== undefined)).toBe(true);
+    expect(
+      mock.calls.every(
+        ({ headers }) => headers['x-http-method-override'] === undefined || headers['authorization'] !== undefined,
+      ),
+    ).toBe(true);
     expect(records[0]?.operation).toBe('read');
   });
 });
 
 describe('allowOperations', () => {
   it('lets an unknown endpoint through, unmetered, and that one only', async () => {
-    const { client, mock, records, governor } = scene({ ...governance, allowOperations: ['POST /openai/v1/videos'] }, { team: 'a' });
+    const { client, mock, records, governor } = scene(
+      { ...governance, allowOperations: ['POST /openai/v1/videos'] },
+      { team: 'a' },
+    );
     mock.reply('*', { json: { ok: true } });
     expect(await client.post('/openai/v1/videos', { body: { a: 1 } })).toEqual({ ok: true });
-    expect(await rejection(client.post('/openai/v1/videos/', { body: { a: 1 } }))).toMatchObject({ code: 'ungoverned-request' });
+    expect(await rejection(client.post('/openai/v1/videos/', { body: { a: 1 } }))).toMatchObject({
+      code: 'ungoverned-request',
+    });
     await governor.close();
     expect(records.map(({ operation, costNanos, outcome }) => [operation, costNanos, outcome])).toEqual([
       ['POST /openai/v1/videos', 0, 'success'],

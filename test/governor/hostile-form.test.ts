@@ -63,7 +63,9 @@ describe('a form', () => {
     const { client, mock } = scene(governance, { team: 'a' });
     const file = new File([new Uint8Array(2000)], 'a.mp3');
     await client.audio.transcriptions.create({ file, model: ALLOWED });
-    expect(await rejection(client.audio.transcriptions.create({ file, model: 'whisper-large-v3' }))).toMatchObject({ code: 'model-not-allowed' });
+    expect(await rejection(client.audio.transcriptions.create({ file, model: 'whisper-large-v3' }))).toMatchObject({
+      code: 'model-not-allowed',
+    });
     expect(mock.calls).toHaveLength(1);
   });
 

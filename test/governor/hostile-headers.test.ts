@@ -32,21 +32,46 @@ const forms: readonly (readonly [string, () => unknown])[] = [
   ['an object with undefined', () => ({ Authorization: undefined })],
   ['an object with two spellings', () => ({ authorization: undefined, Authorization: 'Bearer gsk_other' })],
   ['a list', () => [['Authorization', 'Bearer gsk_other']]],
-  ['a list, twice', () => [['Authorization', 'Bearer gsk_other'], ['authorization', 'Bearer gsk_third']]],
+  [
+    'a list, twice',
+    () => [
+      ['Authorization', 'Bearer gsk_other'],
+      ['authorization', 'Bearer gsk_third'],
+    ],
+  ],
   ['a list with null', () => [['Authorization', null]]],
   ['Headers', () => new Headers({ Authorization: 'Bearer gsk_other' })],
   ['built headers', () => built(new Headers({ authorization: 'Bearer gsk_other' }))],
   ['built headers with null', () => built(new Headers(), 'authorization')],
-  ['a getter', () => ({ get Authorization() { return 'Bearer gsk_other'; } })],
+  [
+    'a getter',
+    () => ({
+      get Authorization() {
+        return 'Bearer gsk_other';
+      },
+    }),
+  ],
   ['an inherited getter', () => new Sneaky()],
-  ['a proxy that hides its names once', () => {
-    let lists = 0;
-    return new Proxy({ Authorization: 'Bearer gsk_other' }, { ownKeys: (target) => (lists++ % 2 === 1 ? [] : Reflect.ownKeys(target)) });
-  }],
-  ['a proxy that shows its names once', () => {
-    let lists = 0;
-    return new Proxy({ Authorization: 'Bearer gsk_other' }, { ownKeys: (target) => (lists++ % 2 === 0 ? [] : Reflect.ownKeys(target)) });
-  }],
+  [
+    'a proxy that hides its names once',
+    () => {
+      let lists = 0;
+      return new Proxy(
+        { Authorization: 'Bearer gsk_other' },
+        { ownKeys: (target) => (lists++ % 2 === 1 ? [] : Reflect.ownKeys(target)) },
+      );
+    },
+  ],
+  [
+    'a proxy that shows its names once',
+    () => {
+      let lists = 0;
+      return new Proxy(
+        { Authorization: 'Bearer gsk_other' },
+        { ownKeys: (target) => (lists++ % 2 === 0 ? [] : Reflect.ownKeys(target)) },
+      );
+    },
+  ],
 ];
 
 describe.each([
@@ -80,7 +105,7 @@ describe.each([
 
 it('a provided key is not replaced by fetchOptions of the client', async () => {
   const keys = { key: () => ({ id: 'k', secret: 'gsk_governed' }) };
-  const fetchOptions = { headers: { authorization: 'Bearer gsk_other' } };
+  const fetchOptions = { headers: { authorization: 'Bearer gsk_other' } } as never;
   const { client, mock } = scene({ teams, keys }, { team: 'a', client: { fetchOptions } });
   await client.chat.completions.create(body);
   expect(mock.calls.map((call) => call.headers['authorization'])).toEqual([keyFingerprint('gsk_governed')]);

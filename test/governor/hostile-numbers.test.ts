@@ -71,7 +71,9 @@ describe.each(['max_completion_tokens', 'max_tokens'])('%s', (field) => {
 
   it('the largest whole number is explained, not thrown', async () => {
     const { governor } = scene({ teams: { a: { monthlyBudgetUsd: 1 } } });
-    expect(await governor.explain({ ...body, [field]: Number.MAX_SAFE_INTEGER }, { team: 'a' })).toMatchObject({ allowed: false });
+    expect(await governor.explain({ ...body, [field]: Number.MAX_SAFE_INTEGER }, { team: 'a' })).toMatchObject({
+      allowed: false,
+    });
   });
 });
 
@@ -84,15 +86,21 @@ describe('both fields', () => {
 
   it('different are refused', async () => {
     const { client, mock } = scene({ teams }, { team: 'a' });
-    expect(await rejection(client.post(CHAT, { body: { ...body, max_tokens: 7, max_completion_tokens: 8 } }))).toMatchObject({ code: 'invalid-request' });
-    expect(await rejection(client.post(CHAT, { body: { ...body, max_tokens: 5000, max_completion_tokens: 8 } }))).toMatchObject({ code: 'invalid-request' });
+    expect(await rejection(client.post(CHAT, { body: { ...body, max_tokens: 7, max_completion_tokens: 8 } }))).toMatchObject({
+      code: 'invalid-request',
+    });
+    expect(await rejection(client.post(CHAT, { body: { ...body, max_tokens: 5000, max_completion_tokens: 8 } }))).toMatchObject(
+      { code: 'invalid-request' },
+    );
     expect(mock.calls).toHaveLength(0);
   });
 
   it('one null leaves the other', async () => {
     const { client, mock } = scene({ teams }, { team: 'a' });
     await client.post(CHAT, { body: { ...body, max_tokens: null, max_completion_tokens: 8 } });
-    expect(await rejection(client.post(CHAT, { body: { ...body, max_tokens: 5000, max_completion_tokens: null } }))).toMatchObject({ code: 'max-tokens-exceeded' });
+    expect(
+      await rejection(client.post(CHAT, { body: { ...body, max_tokens: 5000, max_completion_tokens: null } })),
+    ).toMatchObject({ code: 'max-tokens-exceeded' });
     expect(mock.calls).toHaveLength(1);
   });
 
@@ -105,7 +113,7 @@ describe('both fields', () => {
 });
 
 describe('n', () => {
-  it.each([...BAD, ['50', 50], ['2', 2], ["'1'", '1']])('%s is refused', async (_, n) => {
+  it.each<readonly [string, unknown]>([...BAD, ['50', 50], ['2', 2], ["'1'", '1']])('%s is refused', async (_, n) => {
     const { client, mock } = scene({ teams }, { team: 'a' });
     expect(await rejection(client.post(CHAT, { body: { ...body, n } }))).toMatchObject({ code: 'invalid-request', rule: 'n' });
     expect(mock.calls).toHaveLength(0);

@@ -17,7 +17,8 @@ export const PROMPT_BOUND = 112;
 /** A quarter of the bytes and the template. */
 export const PROMPT_ESTIMATE = 88;
 
-export const costOf = (prompt: number, output: number, cached = 0): number => Math.ceil((prompt - cached) * 75 + cached * 37.5 + output * 300);
+export const costOf = (prompt: number, output: number, cached = 0): number =>
+  Math.ceil((prompt - cached) * 75 + cached * 37.5 + output * 300);
 
 /** What a call with so many output tokens is held for. */
 export const holdOf = (output: number): number => costOf(PROMPT_BOUND, output);
@@ -45,7 +46,10 @@ export interface SceneOptions {
 }
 
 /** A governed client in front of a mock, on one manual clock. It never retries unless told to. */
-export function scene(governance: Governance, { mock: mockOptions = {}, client: options = {}, team, start }: SceneOptions = {}): Scene {
+export function scene(
+  governance: Governance,
+  { mock: mockOptions = {}, client: options = {}, team, start }: SceneOptions = {},
+): Scene {
   const clock = manualClock(start);
   const mock = mockGroq({ clock, ...mockOptions });
   const records: UsageRecord[] = [];
@@ -121,4 +125,5 @@ export const usage = (prompt: number, completion: number): { prompt_tokens: numb
 });
 
 /** Spent of all accounts of a budget store, read through the governor's own report. */
-export const spentNanos = async (governor: Governor): Promise<number> => (await governor.report({ from: 0, by: [] })).total.costNanos;
+export const spentNanos = async (governor: Governor): Promise<number> =>
+  (await governor.report({ from: 0, by: [] })).total.costNanos;

@@ -10,7 +10,10 @@ const SECOND: ApiKey = { id: 'second', secret: 'gsk_SECRET_2' };
 const print = keyFingerprint;
 
 function provided(keys: KeyProvider, maxRetries = 2): ReturnType<typeof scene> {
-  return scene({ teams: { a: { monthlyBudgetUsd: 1 } }, keys }, { team: 'a', client: { apiKey: undefined as never, maxRetries } });
+  return scene(
+    { teams: { a: { monthlyBudgetUsd: 1 } }, keys },
+    { team: 'a', client: { apiKey: undefined as never, maxRetries } },
+  );
 }
 
 describe('a key', () => {
@@ -32,7 +35,11 @@ describe('a key', () => {
   it('that there is none of refuses the call', async () => {
     for (const none of [undefined, Promise.resolve(undefined)]) {
       const { client, mock, records, governor } = provided({ key: () => none });
-      expect(await rejection(client.chat.completions.create(params))).toMatchObject({ name: 'NoKeyError', code: 'no-key', team: 'a' });
+      expect(await rejection(client.chat.completions.create(params))).toMatchObject({
+        name: 'NoKeyError',
+        code: 'no-key',
+        team: 'a',
+      });
       expect(mock.calls).toHaveLength(0);
       expect(records).toMatchObject([{ outcome: 'denied', code: 'no-key' }]);
       expect((await governor.reconcile()).live).toEqual([]);
@@ -40,13 +47,22 @@ describe('a key', () => {
   });
 
   it.each<[string, () => unknown]>([
-    ['throws', () => { throw new Error('down'); }],
+    [
+      'throws',
+      () => {
+        throw new Error('down');
+      },
+    ],
     ['rejects', () => Promise.reject(new Error('down'))],
   ])('whose provider %s refuses the call', async (_, key) => {
     const events: unknown[] = [];
     const { client, mock, governor } = provided({ key: key as KeyProvider['key'] });
     governor.on('store-unavailable', ({ store, during }) => events.push([store, during]));
-    expect(await rejection(client.chat.completions.create(params))).toMatchObject({ name: 'StoreError', code: 'store-unavailable', store: 'keys' });
+    expect(await rejection(client.chat.completions.create(params))).toMatchObject({
+      name: 'StoreError',
+      code: 'store-unavailable',
+      store: 'keys',
+    });
     expect(mock.calls).toHaveLength(0);
     expect(events).toEqual([['keys', 'key']]);
   });
@@ -60,7 +76,10 @@ describe('a key', () => {
     ['a secret with a line break', { id: 'x', secret: 'gsk\r\nx: y' }],
     ['text', 'gsk_x'],
   ])('that is %s is never sent as something else', async (_, key) => {
-    const { client, mock, records } = scene({ teams: { a: { monthlyBudgetUsd: 1 } }, keys: { key: () => key as ApiKey } }, { team: 'a' });
+    const { client, mock, records } = scene(
+      { teams: { a: { monthlyBudgetUsd: 1 } }, keys: { key: () => key as ApiKey } },
+      { team: 'a' },
+    );
     await rejection(client.chat.completions.create(params));
     expect(mock.calls).toHaveLength(0);
     expect(records.map(({ costNanos }) => costNanos)).toEqual([0]);
@@ -89,7 +108,10 @@ describe('after a 401', () => {
     expect(mock.calls.map(({ headers }) => headers['authorization'])).toEqual([print(FIRST.secret), print(SECOND.secret)]);
     expect(changes).toEqual([['first', 'second', 'a']]);
     expect(keys.asked).toEqual([undefined, 'first']);
-    expect(keys.reports).toEqual([['first', 'unauthorized'], ['second', 'ok']]);
+    expect(keys.reports).toEqual([
+      ['first', 'unauthorized'],
+      ['second', 'ok'],
+    ]);
     expect(records).toMatchObject([{ keyId: 'second', attempts: 2, outcome: 'success', accuracy: 'exact' }]);
   });
 
@@ -105,7 +127,13 @@ describe('after a 401', () => {
   it.each<[string, KeyProvider['key']]>([
     ['there is no other', ({ rejectedKeyId }) => (rejectedKeyId === undefined ? FIRST : undefined)],
     ['it is the same key', () => FIRST],
-    ['the provider throws', ({ rejectedKeyId }) => { if (rejectedKeyId !== undefined) throw new Error('down'); return FIRST; }],
+    [
+      'the provider throws',
+      ({ rejectedKeyId }) => {
+        if (rejectedKeyId !== undefined) throw new Error('down');
+        return FIRST;
+      },
+    ],
     ['the provider rejects', ({ rejectedKeyId }) => (rejectedKeyId === undefined ? FIRST : Promise.reject(new Error('down')))],
   ])('it surfaces if %s', async (_, key) => {
     const { client, mock, records } = provided({ key });
@@ -123,8 +151,12 @@ describe('report()', () => {
     mock.reply('chat.completions', { status: 429, retryAfter: 1 });
     await clock.runUntil(client.chat.completions.create(params));
     mock.reply('chat.completions', { status: 400 });
-    await rejection(client.chat.completions.create(params));
-    expect(reports).toEqual([['first', 'rate-limited'], ['first', 'ok'], ['first', 'ok']]);
+    await clock.runUntil(rejection(client.chat.completions.create(params)));
+    expect(reports).toEqual([
+      ['first', 'rate-limited'],
+      ['first', 'ok'],
+      ['first', 'ok'],
+    ]);
   });
 
   it('is told until when a key is to rest', async () => {
@@ -136,7 +168,12 @@ describe('report()', () => {
   });
 
   it.each<[string, () => unknown]>([
-    ['throws', () => { throw new Error('x'); }],
+    [
+      'throws',
+      () => {
+        throw new Error('x');
+      },
+    ],
     ['rejects', () => Promise.reject(new Error('x'))],
   ])('that %s changes nothing for the call', async (_, report) => {
     const unhandled: unknown[] = [];

@@ -20,15 +20,30 @@ describe('a policy that', () => {
   it('denies refuses with its reason', async () => {
     const { client, mock, records } = scene({ policies: [policy(() => deny('not at night.'), 'quiet-hours')] });
     const error = await rejection(client.chat.completions.create(params));
-    expect(error).toMatchObject({ name: 'PolicyDeniedError', code: 'policy-denied', rule: 'quiet-hours', message: 'Policy "quiet-hours" denied the call: not at night.' });
+    expect(error).toMatchObject({
+      name: 'PolicyDeniedError',
+      code: 'policy-denied',
+      rule: 'quiet-hours',
+      message: 'Policy "quiet-hours" denied the call: not at night.',
+    });
     expect(mock.calls).toHaveLength(0);
     expect(records).toMatchObject([{ outcome: 'denied', code: 'policy-denied', costNanos: 0 }]);
   });
 
   it.each<[string, () => unknown]>([
-    ['throws', () => { throw new Error('MARKER'); }],
+    [
+      'throws',
+      () => {
+        throw new Error('MARKER');
+      },
+    ],
     ['rejects', () => Promise.reject(new Error('MARKER'))],
-    ['throws nothing', () => { throw undefined as unknown as Error; }],
+    [
+      'throws nothing',
+      () => {
+        throw undefined as unknown as Error;
+      },
+    ],
     ['returns nothing', () => undefined],
     ['returns true', () => true],
     ['returns text', () => 'allow'],
@@ -37,8 +52,26 @@ describe('a policy that', () => {
     ['returns an amendment whose changes are null', () => ({ action: 'amend', changes: null, reason: 'x' })],
     ['returns an amendment whose changes are text', () => ({ action: 'amend', changes: 'model', reason: 'x' })],
     ['returns an amendment that JSON cannot hold', () => amend({ seed: 1n }, 'x')],
-    ['returns an amendment with a getter that throws', () => amend({ get seed() { throw new Error('MARKER'); } }, 'x')],
-    ['returns a decision with a getter that throws', () => ({ get action() { throw new Error('MARKER'); } })],
+    [
+      'returns an amendment with a getter that throws',
+      () =>
+        amend(
+          {
+            get seed() {
+              throw new Error('MARKER');
+            },
+          },
+          'x',
+        ),
+    ],
+    [
+      'returns a decision with a getter that throws',
+      () => ({
+        get action() {
+          throw new Error('MARKER');
+        },
+      }),
+    ],
   ])('%s denies', async (_, check) => {
     const { client, mock, records } = scene({ policies: [policy(check as Policy['check'])] });
     const error = await rejection(client.chat.completions.create(params));
@@ -96,14 +129,22 @@ describe('amendments', () => {
     ['a number that is none', { max_completion_tokens: NaN }, 'invalid-request'],
     ['no model', { model: undefined }, 'invalid-request'],
   ])('to %s do not pass what the rules refuse', async (_, changes, code) => {
-    const { client, mock } = scene({ teams: { a: { allowedModels: [MODEL], maxTokensPerRequest: 100 } }, policies: [policy(() => amend(changes, 'x'))] }, { team: 'a' });
+    const { client, mock } = scene(
+      { teams: { a: { allowedModels: [MODEL], maxTokensPerRequest: 100 } }, policies: [policy(() => amend(changes, 'x'))] },
+      { team: 'a' },
+    );
     expect(await rejection(client.chat.completions.create(params))).toMatchObject({ code });
     expect(mock.calls).toHaveLength(0);
   });
 
   it('are seen by the policies that follow', async () => {
     const seen: PolicyCall[] = [];
-    const { client } = scene({ policies: [policy(() => amend({ model: LARGE, max_completion_tokens: 7 }, 'x')), policy((call) => (seen.push(call), allow()))] });
+    const { client } = scene({
+      policies: [
+        policy(() => amend({ model: LARGE, max_completion_tokens: 7 }, 'x')),
+        policy((call) => (seen.push(call), allow())),
+      ],
+    });
     await client.chat.completions.create(params);
     expect(seen[0]?.body).toMatchObject({ model: LARGE, max_completion_tokens: 7 });
     expect(seen[0]?.model).toBe(LARGE);
@@ -111,7 +152,10 @@ describe('amendments', () => {
 
   it('to another model do not pass a policy that denies it', async () => {
     const { client, mock } = scene({ policies: [policy(() => amend({ model: LARGE }, 'x')), denyModels(LARGE)] });
-    expect(await rejection(client.chat.completions.create(params))).toMatchObject({ code: 'policy-denied', rule: 'deny-models' });
+    expect(await rejection(client.chat.completions.create(params))).toMatchObject({
+      code: 'policy-denied',
+      rule: 'deny-models',
+    });
     expect(mock.calls).toHaveLength(0);
   });
 
@@ -124,7 +168,10 @@ describe('amendments', () => {
   });
 
   it('are priced and held at what they make of the call', async () => {
-    const { client, records } = scene({ teams: { a: { monthlyBudgetUsd: 1 } }, policies: [policy(() => amend({ model: LARGE }, 'x'))] }, { team: 'a' });
+    const { client, records } = scene(
+      { teams: { a: { monthlyBudgetUsd: 1 } }, policies: [policy(() => amend({ model: LARGE }, 'x'))] },
+      { team: 'a' },
+    );
     await client.chat.completions.create(params);
     expect(records[0]?.model).toBe(LARGE);
   });
@@ -133,13 +180,20 @@ describe('amendments', () => {
 describe('ended()', () => {
   it('is told the record, once', async () => {
     const records: unknown[] = [];
-    const scene1 = scene({ policies: [{ name: 'x', check: allow, ended: (call, record) => records.push([call.id, record.id, record.outcome]) }] });
+    const scene1 = scene({
+      policies: [{ name: 'x', check: allow, ended: (call, record) => records.push([call.id, record.id, record.outcome]) }],
+    });
     await scene1.client.chat.completions.create(params);
     expect(records).toEqual([[scene1.records[0]?.id, scene1.records[0]?.id, 'success']]);
   });
 
   it.each<[string, () => unknown]>([
-    ['throws', () => { throw new Error('x'); }],
+    [
+      'throws',
+      () => {
+        throw new Error('x');
+      },
+    ],
     ['rejects', () => Promise.reject(new Error('x'))],
   ])('that %s hurts nobody', async (_, ended) => {
     const unhandled: unknown[] = [];
@@ -159,7 +213,17 @@ describe('ended()', () => {
 
 describe('the policies that come along', () => {
   const decide = async (one: Policy, call: Partial<PolicyCall>): Promise<Decision> =>
-    one.check({ id: 'x', at: 0, team: 'a', user: undefined, tags: undefined, operation: 'chat.completions', model: MODEL, body: {}, ...call });
+    one.check({
+      id: 'x',
+      at: 0,
+      team: 'a',
+      user: undefined,
+      tags: undefined,
+      operation: 'chat.completions',
+      model: MODEL,
+      body: {},
+      ...call,
+    });
 
   it.each<[Policy, Partial<PolicyCall>, Decision['action']]>([
     [allowModels('openai/*'), {}, 'allow'],

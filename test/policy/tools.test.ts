@@ -47,7 +47,8 @@ describe('allowedTools', () => {
   ])('%j given %j: %s', async (allowed, body, code) => {
     const got = await offer(allowed, body);
     // A list in the list is neither; whichever refusal is right.
-    if (code === 'tool-not-allowed' || code === 'invalid-request') expect(['tool-not-allowed', 'invalid-request']).toContain(got);
+    if (code === 'tool-not-allowed' || code === 'invalid-request')
+      expect(['tool-not-allowed', 'invalid-request']).toContain(got);
     else expect(got).toBe(code);
   });
 

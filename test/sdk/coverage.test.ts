@@ -127,6 +127,11 @@ const WAYS: readonly {
     settles: true,
     use: async (promise) => (await promise.asResponse()).arrayBuffer(),
   },
+  {
+    name: 'asResponse(), read by the platform',
+    settles: true,
+    use: async (promise) => Response.prototype.text.call(await promise.asResponse()),
+  },
   { name: 'asResponse(), cancelled', settles: true, use: async (promise) => (await promise.asResponse()).body?.cancel() },
   { name: 'asResponse(), dropped', settles: false, use: async (promise) => void (await promise.asResponse()) },
   { name: 'not at all', settles: false, use: () => undefined },
@@ -245,6 +250,8 @@ describe('a stream', () => {
     'toReadableStream()': [true, async (promise) => drain((await promise).toReadableStream() as ReadableStream)],
     'toReadableStream(), cancelled': [true, async (promise) => (await promise).toReadableStream().cancel()],
     'asResponse(), as text': [true, async (promise) => (await promise.asResponse()).text()],
+    // As servers do that are handed a response: they need no method of it.
+    'asResponse(), read by the platform': [true, async (promise) => Response.prototype.text.call(await promise.asResponse())],
     'asResponse(), by chunk': [true, async (promise) => drain((await promise.asResponse()).body)],
     'asResponse(), cancelled': [true, async (promise) => (await promise.asResponse()).body?.cancel()],
     'asResponse(), cloned and both read': [

@@ -163,6 +163,16 @@ export const streams: readonly Scenario[] = [
     },
   },
   {
+    name: 'the platform itself reads a raw response, as a server does that is handed one',
+    anyPulls: true,
+    async run(w) {
+      w.reply(answering);
+      const native = Response.prototype;
+      const clone = native.clone.call(await open(w).asResponse());
+      return [await native.text.call(await open(w).asResponse()), await native.text.call(clone)];
+    },
+  },
+  {
     name: 'raw post with the stream option',
     anyPulls: true,
     async run(w) {

@@ -234,8 +234,13 @@ function responseOf(reply: Reply, url: string, signal: AbortSignal | undefined, 
         ? [body]
         : [...body];
   const stream = pieces && bytes(pieces, ending, signal, note);
-  const response = new Response(stream ?? null, { status, statusText, headers });
+  return at(url, new Response(stream ?? null, { status, statusText, headers }));
+}
+
+// A response of fetch, and every clone of it, knows where it came from.
+function at(url: string, response: Response): Response {
   Object.defineProperty(response, 'url', { value: url });
+  Object.defineProperty(response, 'clone', { value: () => at(url, Response.prototype.clone.call(response)) });
   return response;
 }
 
@@ -309,7 +314,7 @@ export const DONE = 'data: [DONE]\n\n';
 export const failed = (status: number, rest: Omit<Reply, 'body'> = {}): Reply =>
   json({ error: { message: `It is ${status}`, type: 'test', code: 'a_code' } }, { status, ...rest });
 
-export const COMPLETION = {
+export const COMPLETION: Readonly<Record<string, unknown>> & { readonly id: string; readonly usage: object } = {
   id: 'chatcmpl-1',
   object: 'chat.completion',
   created: 1_767_225_600,
@@ -342,5 +347,9 @@ export const answering = (sent: Sent): Reply => {
   return sse([...CHUNKS, ...(asked ? [usage] : []), DONE]);
 };
 
-export const ASK = { model: 'openai/gpt-oss-20b', messages: [{ role: 'user' as const, content: 'Say hello.' }] };
-export const ASK_STREAM = { ...ASK, stream: true as const };
+/** What every scenario asks. */
+export const ASK: { model: string; messages: { role: 'user'; content: string }[] } = {
+  model: 'openai/gpt-oss-20b',
+  messages: [{ role: 'user', content: 'Say hello.' }],
+};
+export const ASK_STREAM: typeof ASK & { stream: true } = { ...ASK, stream: true };
