@@ -74,7 +74,7 @@ export const PARAMS = {
   temperature: 0.5,
   max_completion_tokens: 512,
 };
-export const UNBOUNDED_PARAMS = (({ max_completion_tokens: _, ...rest }) => rest)(PARAMS);
+export const UNBOUNDED_PARAMS = { ...PARAMS, max_completion_tokens: undefined };
 export const LONG_PARAMS = {
   ...PARAMS,
   messages: [{ role: 'user', content: 'All happy families are alike; '.repeat(1100).slice(0, 32 * 1024) }],

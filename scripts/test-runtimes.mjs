@@ -52,7 +52,9 @@ for (const { name, probe, command } of chosen) {
   console.log(`${ok ? 'ok     ' : 'FAILED '} ${name}: ${counts} (${seconds(started)})`);
   if (ok) continue;
   failed++;
-  console.log(`${stdout}${stderr}`.trim().split('\n').slice(-200).join('\n'));
+  const lines = `${stdout}\n${stderr}`.split('\n');
+  const names = lines.filter((line) => /^\s*FAIL /.test(line));
+  console.log([...new Set(names), ...lines.slice(-60)].join('\n'));
 }
 console.log(`${chosen.length - failed - skipped} passed, ${failed} failed, ${skipped} skipped`);
 process.exitCode = failed === 0 ? 0 : 1;

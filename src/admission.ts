@@ -62,10 +62,12 @@ export async function hold(
       return storeFailed(assessment, context, store, error, unstored(nanos, outputTokens, true));
     }
     if (store === context.budgetStore) context.noticed(assessment.team, lines.rules, reserved.states, assessment.at);
-    if (reserved.ok && context.observe) observeExcess(assessment, lines.rules, reserved.states, nanos);
-    // What was lowered here is what is sent, and what rate limits count.
-    if (reserved.ok) assessment.outputBound = outputTokens;
-    if (reserved.ok) return { nanos, stored: true, rulesByAccount: lines.rules, outputTokens, ungoverned: false };
+    if (reserved.ok) {
+      if (context.observe) observeExcess(assessment, lines.rules, reserved.states, nanos);
+      // What was lowered here is what is sent, and what rate limits count.
+      assessment.outputBound = outputTokens;
+      return { nanos, stored: true, rulesByAccount: lines.rules, outputTokens, ungoverned: false };
+    }
     const affordable = clampable && tries < 3 ? affordableOutput(assessment, lines.rules, reserved.states) : 0;
     if (affordable < Math.min(LEAST_OUTPUT, outputTokens ?? 0) || affordable < 1) {
       const needed = clampable ? assessment.upperNanos(Math.min(LEAST_OUTPUT, outputTokens ?? 0)) : nanos;

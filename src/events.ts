@@ -57,6 +57,7 @@ export interface RateLimited {
   readonly retryAfterMs: number | undefined;
 }
 
+/** A call went on with another key after a 401. */
 export interface KeyChanged {
   readonly callId: string;
   readonly at: number;
@@ -74,6 +75,7 @@ export interface StoreUnavailable {
   readonly error: unknown;
 }
 
+/** What `governor.on()` can listen to, and what a listener gets. */
 export interface GovernorEvents {
   'call-admitted': CallAdmitted;
   'call-denied': CallDenied;
@@ -84,7 +86,9 @@ export interface GovernorEvents {
   'store-unavailable': StoreUnavailable;
 }
 
+/** The name of an event. */
 export type GovernorEvent = keyof GovernorEvents;
+/** Called with each event, in the middle of a call: quick, and synchronous. */
 export type Listener<E extends GovernorEvent> = (event: GovernorEvents[E]) => void;
 
 /** Listeners by event. A listener that throws hurts nobody, and neither does one that returns a promise that rejects. */

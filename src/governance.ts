@@ -76,8 +76,10 @@ export interface RuleOptions {
   readonly concurrency?: number;
 }
 
+/** Rules over all teams together. */
 export type OrganizationOptions = RuleOptions;
 
+/** One team's rules; the four fields that most teams need are `allowedModels`, `maxTokensPerRequest`, `monthlyBudgetUsd`, `rateLimitRPM`. */
 export interface TeamOptions extends RuleOptions {
   /** Higher goes first when calls of this team wait. Default 0; `withTeam(name, { priority })` overrides it. */
   readonly priority?: number;

@@ -12,6 +12,7 @@ export interface Gap {
   readonly gapNanos: number;
 }
 
+/** What `governor.reconcile()` resolves to. */
 export interface Reconciliation {
   readonly at: number;
   /** Holds of calls in flight. */

@@ -46,6 +46,7 @@ export interface ReportRow extends ReportFigures {
   readonly budgetUsed?: number;
 }
 
+/** What `governor.report()` resolves to. */
 export interface Report {
   readonly from: number;
   readonly to: number;

@@ -1,7 +1,7 @@
 // 1. What one call costs, with a transport that costs nothing.
 
 import * as groq from '../fixtures.mjs';
-import { compare, inTurns, pick, serialP50, timeInFlight } from '../harness.mjs';
+import { compare, inTurns, pick, serialP50, timeInFlight, workWatch } from '../harness.mjs';
 
 const TURN = 200;
 const ms = pick(700, 6000);
@@ -27,9 +27,9 @@ compare('  max tokens put in by us', 'µs', unbounded, { goal: ['<=', 1.1] });
 const long = await serialP50(calls(clients(fetch), groq.LONG_PARAMS), ms, TURN);
 compare('  32 KB prompt', 'µs', long, { goal: ['<=', 1.05] });
 
-const perTurn = pick(1000, 3000);
-for (const run of Object.values(basic)) await timeInFlight(run, perTurn, 100);
-const busy = await inTurns(basic, ms * 2, (run) => timeInFlight(run, perTurn, 100));
+const perTurn = pick(500, 1000);
+for (const run of Object.values(basic)) await timeInFlight(run, perTurn, 100, workWatch);
+const busy = await inTurns(basic, ms * 2, (run) => timeInFlight(run, perTurn, 100, workWatch));
 compare('in memory, 100 in flight', 'calls/s', busy, { goal: ['>=', 0.9] });
 compare('  without governance', 'calls/s', busy, { governed: 'passive' });
 compare('  plain against plain (noise)', 'calls/s', busy, { governed: 'again' });

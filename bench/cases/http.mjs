@@ -3,7 +3,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import * as groq from '../fixtures.mjs';
-import { compare, inTurns, pick, quietQuarter, timeInFlight, timeSerially } from '../harness.mjs';
+import { compare, inTurns, pick, quietQuarter, timeInFlight, timeSerially, wallWatch } from '../harness.mjs';
 
 const server = fork(new URL('../server.mjs', import.meta.url), { execArgv: [] });
 const [port] = await once(server, 'message');
@@ -21,9 +21,9 @@ const serial = await inTurns(runs, ms, async (run) => quietQuarter(await timeSer
 compare('over HTTP, quiet quarter', 'µs', serial, { goal: ['<=', 1.03] });
 compare('  plain against plain (noise)', 'µs', serial, { governed: 'again' });
 
-const perTurn = pick(500, 1500);
-for (const run of Object.values(runs)) await timeInFlight(run, perTurn, 100);
-const busy = await inTurns(runs, ms, (run) => timeInFlight(run, perTurn, 100));
+const perTurn = pick(200, 500);
+for (const run of Object.values(runs)) await timeInFlight(run, perTurn, 100, wallWatch);
+const busy = await inTurns(runs, ms, (run) => timeInFlight(run, perTurn, 100, wallWatch));
 compare('over HTTP, 100 in flight', 'calls/s', busy, { goal: ['>=', 0.9] });
 compare('  plain against plain (noise)', 'calls/s', busy, { governed: 'again' });
 

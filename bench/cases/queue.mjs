@@ -2,13 +2,13 @@
 
 import { memoryRateLimiter } from '../dist/index.js';
 import * as groq from '../fixtures.mjs';
-import { liveHeap, median, pick, randomSource, report, settle, thousands, trimmedMean } from '../harness.mjs';
+import { liveHeap, median, pick, randomSource, report, settle, thousands, trimmedMean, workWatch } from '../harness.mjs';
 
 const LARGE = pick(20_000, 100_000);
 const SMALL = LARGE / 10;
-const CLIENT_LARGE = pick(5000, 100_000);
+const CLIENT_LARGE = pick(3000, 100_000);
 const CLIENT_SMALL = CLIENT_LARGE / 10;
-const ABORTS = pick(200, 500);
+const ABORTS = pick(100, 500);
 const PRIORITIES = 4;
 
 const ignore = () => {};
@@ -94,10 +94,10 @@ async function filled(makeQueue, count) {
   const queue = await makeQueue();
   const controllers = Array.from({ length: count }, () => new AbortController());
   const before = await liveHeap();
-  const from = performance.now();
+  const elapsed = workWatch();
   const done = controllers.map(({ signal }, index) => queue.join(index, signal));
   await settle();
-  const joinUs = ((performance.now() - from) * 1000) / count;
+  const joinUs = (elapsed() * 1000) / count;
   return { queue, controllers, done, before, joinUs };
 }
 
@@ -132,10 +132,10 @@ async function drain(makeQueue, count) {
   const { queue, done, joinUs } = await filled(makeQueue, count);
   const all = Promise.all(done);
   await liveHeap();
-  const from = performance.now();
+  const elapsed = workWatch();
   queue.start();
   await all;
-  return { drainUs: ((performance.now() - from) * 1000) / count, joinUs };
+  return { drainUs: (elapsed() * 1000) / count, joinUs };
 }
 
 async function repeated(times, measure) {
@@ -145,7 +145,7 @@ async function repeated(times, measure) {
 }
 
 for (const { name, makeQueue, base, small, large, goals, times } of [
-  { name: 'limiter', makeQueue: limiterQueue, base: bareQueue, small: SMALL, large: LARGE, goals: true, times: 5 },
+  { name: 'limiter', makeQueue: limiterQueue, base: bareQueue, small: SMALL, large: LARGE, goals: true, times: pick(3, 5) },
   {
     name: 'client',
     makeQueue: clientQueue,
@@ -153,7 +153,7 @@ for (const { name, makeQueue, base, small, large, goals, times } of [
     small: CLIENT_SMALL,
     large: CLIENT_LARGE,
     goals: false,
-    times: 3,
+    times: pick(2, 3),
   },
 ]) {
   // Both sizes in turns, warm: the first of each is thrown away.
@@ -187,7 +187,7 @@ for (const { name, makeQueue, base, small, large, goals, times } of [
   const drains = { small: [], large: [], plain: [] };
   for (let time = 0; time < times; time++) {
     if (base === plainCalls) drains.plain.push(await drain(base, small));
-    drains.small.push(median((await repeated(3, () => drain(makeQueue, small))).map(({ drainUs }) => drainUs)));
+    drains.small.push(median((await repeated(pick(2, 5), () => drain(makeQueue, small))).map(({ drainUs }) => drainUs)));
     drains.large.push(await drain(makeQueue, large));
   }
   const drainSmall = median(drains.small);

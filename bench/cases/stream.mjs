@@ -70,7 +70,7 @@ async function raw(client) {
   return ((performance.now() - from) * 1000) / count;
 }
 
-const STREAMS_PER_TURN = 8;
+const STREAMS_PER_TURN = 3;
 async function turn(read, client) {
   const samples = [];
   for (let index = 0; index < STREAMS_PER_TURN; index++) {
@@ -81,7 +81,7 @@ async function turn(read, client) {
 }
 
 const ms = pick(2500, 12_000);
-for (const client of Object.values(clients)) for (let round = 0; round < pick(4, 10); round++) await turn(parsed, client);
+for (const client of Object.values(clients)) for (let round = 0; round < pick(10, 30); round++) await turn(parsed, client);
 const firsts = Object.fromEntries(Object.keys(clients).map((name) => [name, []]));
 const each = await inTurns(clients, ms, async (client, name) => {
   const samples = await turn(parsed, client);
@@ -100,7 +100,7 @@ compare('  plain against plain (noise)', 'µs', each, { governed: 'again' });
 compare('time to first token', 'µs', first, { goal: ['<=', 1.1] });
 compare('  without governance', 'µs', first, { governed: 'passive' });
 
-for (const client of Object.values(clients)) for (let round = 0; round < pick(4, 10); round++) await turn(raw, client);
+for (const client of Object.values(clients)) for (let round = 0; round < pick(10, 30); round++) await turn(raw, client);
 const tapped = await inTurns(clients, ms / 2, async (client) => median(await turn(raw, client)));
 compare('stream by asResponse(), per read', 'µs', tapped);
 compare('  without governance', 'µs', tapped, { governed: 'passive' });

@@ -46,6 +46,7 @@ export interface BudgetState {
   readonly resetsAt: number;
 }
 
+/** Whether the hold was taken, and the accounts as they are then. */
 export type Reserved =
   | { readonly ok: true; readonly states: readonly BudgetState[] }
   | {

@@ -21,7 +21,7 @@ export class MemoryAccount {
   isListed = false;
   #spentNanos = 0;
   readonly #resetsAt: number;
-  readonly #keptUntil: number;
+  #keptUntil: number;
 
   constructor(key: string, name: string, window: BudgetWindow, at: number) {
     this.key = key;
@@ -33,6 +33,16 @@ export class MemoryAccount {
     this.#keptUntil = resetsAt + Math.max(resetsAt - startsAt, KEEP_MS);
   }
 
+  /** Takes a hold in; `rollingMs` is the length of the rolling window that it asked for. */
+  hold(nanos: number, limitNanos: number, at: number, rollingMs: number | undefined): void {
+    this.heldNanos += nanos;
+    this.limitNanos = limitNanos;
+    this.holds++;
+    if (this.rolling === undefined || rollingMs === undefined) return;
+    this.rolling.rollingMs = rollingMs;
+    this.#keepFor(rollingMs, at);
+  }
+
   spentNanos(at: number, rollingMs?: number): number {
     return this.rolling === undefined ? this.#spentNanos : this.rolling.sumAt(at, rollingMs);
   }
@@ -40,7 +50,10 @@ export class MemoryAccount {
   /** Money counts in a rolling window from `time` on. */
   book(nanos: number, time: number): void {
     if (this.rolling === undefined) this.#spentNanos += nanos;
-    else this.rolling.add(time, nanos);
+    else {
+      this.rolling.add(time, nanos);
+      this.#keepFor(this.rolling.rollingMs, time);
+    }
   }
 
   /** Undoes `book(nanos, time)`. */
@@ -61,10 +74,12 @@ export class MemoryAccount {
 
   /** Whether it can be forgotten: nothing counts in it any more, and nobody will ask. */
   isOver(at: number): boolean {
-    if (this.holds > 0) return false;
-    if (this.rolling === undefined) return this.#keptUntil <= at;
-    const { latest, rollingMs } = this.rolling;
-    return latest + rollingMs + Math.max(rollingMs, KEEP_MS) <= at;
+    return this.holds === 0 && this.#keptUntil <= at;
+  }
+
+  /** A rolling window ends anew with each use. */
+  #keepFor(rollingMs: number, at: number): void {
+    this.#keptUntil = Math.max(this.#keptUntil, at + rollingMs + Math.max(rollingMs, KEEP_MS));
   }
 }
 

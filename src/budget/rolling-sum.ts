@@ -30,11 +30,6 @@ export class RollingSum {
     return this.#to.length;
   }
 
-  /** The time of the last booking; -Infinity if there is none. */
-  get latest(): number {
-    return this.#to.at(-1) ?? -Infinity;
-  }
-
   sumAt(at: number, rollingMs: number = this.rollingMs): number {
     this.#moveEdge(at - rollingMs);
     return this.#sum;
@@ -108,7 +103,7 @@ export class RollingSum {
   }
 
   #shrink(): void {
-    const { latest } = this;
+    const latest = this.#to.at(-1) ?? 0;
     this.#dropBefore(latest - this.rollingMs - Math.max(this.rollingMs, KEEP_MS));
     if (this.#to.length > EXACT_BOOKINGS / 2) this.#dropBefore(latest - 2 * this.rollingMs);
     if (this.#to.length > EXACT_BOOKINGS / 2) this.#merge();

@@ -18,7 +18,7 @@ export interface CalendarWindow {
 
 type CalendarPeriod = Extract<BudgetPeriod, string>;
 
-/** What a zone's clocks show at an instant, as the epoch milliseconds at which UTC clocks show the same. */
+/** What a zone's clocks show at an instant, to the second, as the epoch milliseconds at which UTC clocks show the same. */
 type LocalMs = (at: number) => number;
 
 interface Zone {
@@ -95,7 +95,7 @@ function localMsIn(timeZone: string): LocalMs {
     const shown: Partial<Record<Intl.DateTimeFormatPartTypes, number>> = {};
     for (const part of format.formatToParts(second)) shown[part.type] = Number(part.value);
     const { year = NaN, month = NaN, day = NaN, hour = NaN, minute = NaN, second: seconds = NaN } = shown;
-    return Date.UTC(year, month - 1, day, hour, minute, seconds) + (at - second);
+    return Date.UTC(year, month - 1, day, hour, minute, seconds);
   };
 }
 

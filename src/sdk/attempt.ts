@@ -110,10 +110,27 @@ async function advised(attempts: Attempts, response: Response, advice: RetryAdvi
 }
 
 async function errorMessage(response: Response): Promise<string> {
-  const body: unknown = JSON.parse(await response.clone().text());
+  const body: unknown = JSON.parse(await shortText(response.clone()));
   const error: unknown = typeof body === 'object' && body !== null ? Reflect.get(body, 'error') : undefined;
   const message: unknown = typeof error === 'object' && error !== null ? Reflect.get(error, 'message') : undefined;
   return typeof message === 'string' ? message : '';
+}
+
+const LONGEST_ERROR_BYTES = 65_536;
+
+async function shortText({ body }: Response): Promise<string> {
+  const reader = body?.getReader();
+  const decoder = new TextDecoder();
+  let text = '';
+  for (let size = 0; reader && size <= LONGEST_ERROR_BYTES;) {
+    const { done, value } = await reader.read();
+    if (done) return text + decoder.decode();
+    size += value.length;
+    text += decoder.decode(value, { stream: true });
+  }
+  // Whatever this is, it does not name a limit.
+  await reader?.cancel();
+  return '';
 }
 
 function withHeaders(response: Response, changes: Readonly<Record<string, string>>): Response {

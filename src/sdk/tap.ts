@@ -48,8 +48,10 @@ export function tap(response: Response, meter: Meter): void {
   meter.tapped();
 }
 
-function watchable({ body, bodyUsed }: Response): ReadableStream<Uint8Array> | undefined {
-  return body instanceof ReadableStream && !bodyUsed && !body.locked ? body : undefined;
+// Where there is nothing to watch, or no way to, the answer is booked at its hold when it is collected.
+function watchable(response: Response): ReadableStream<Uint8Array> | undefined {
+  const { body, bodyUsed } = response;
+  return body instanceof ReadableStream && !bodyUsed && !body.locked && Object.isExtensible(response) ? body : undefined;
 }
 
 function watcherOf({ headers }: Response, meter: Meter): Watcher {

@@ -15,6 +15,7 @@ import { listen } from './mock-server';
 import type { MockListenOptions, MockServer } from './mock-server';
 import { untilAborted } from './mock-stream';
 
+/** How the mock behaves; all of it optional. */
 export interface MockGroqOptions {
   /**
    * Enforced as Groq does; default none. A request is charged its prompt and output bound when it arrives, and what it really
@@ -45,6 +46,7 @@ export interface MockFetch {
   readonly Response: typeof Response;
 }
 
+/** A stand-in for Groq, over `fetch` or over loopback HTTP. */
 export interface MockGroq {
   readonly fetch: MockFetch;
   /** All requests so far, in order of arrival. */

@@ -130,6 +130,7 @@ export interface MockStats {
   readonly limits: readonly MockLimitStats[];
 }
 
+/** How one limit of one model was used. */
 export interface MockLimitStats {
   readonly model: string;
   readonly limit: Dimension;

@@ -95,6 +95,7 @@ export interface MockNetworkError {
   readonly networkError: string;
 }
 
+/** What an answer is to be. */
 export type MockReply = MockAnswer | MockStream | MockJson | MockFailure | MockRaw | MockHang | MockNetworkError;
 
 /** A reply, or a function of the request that returns one; `undefined` is the default answer. */

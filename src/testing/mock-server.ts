@@ -1,6 +1,7 @@
 // The mock over loopback HTTP, for clients that bring their own fetch.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
+/** Where to listen. */
 export interface MockListenOptions {
   /** Default 0: any free port. */
   readonly port?: number;
@@ -8,6 +9,7 @@ export interface MockListenOptions {
   readonly host?: string;
 }
 
+/** A mock that listens on loopback. */
 export interface MockServer {
   /** For `baseURL`, e.g. `http://127.0.0.1:40123`. */
   readonly url: string;

@@ -48,6 +48,7 @@ export interface UsageRecord {
 /** What a report can be grouped by. `{ tag }` groups by the value of one tag; a call without it is in the group `''`. */
 export type GroupBy = 'team' | 'user' | 'key' | 'model' | 'operation' | 'day' | { readonly tag: string };
 
+/** Which records to sum up, and by what. */
 export interface UsageQuery {
   /** Epoch milliseconds, inclusive. */
   readonly from: number;

@@ -75,6 +75,36 @@ describe('memory stays bounded', () => {
     expect((await store.read(['old'], later))[0]?.spentNanos).toBe(7);
   });
 
+  it('an account that is swept and asked for by the same hold is kept', async () => {
+    const store = memoryBudgetStore();
+    await store.reserve(hold('past', NOW, NOW + 1, 'old', { startsAt: NOW, resetsAt: NOW + MINUTE }));
+    await store.settle({ id: 'past', spentNanos: 5, at: NOW });
+    const later = NOW + 50 * HOUR;
+    const [fresh] = hold('x', later, later, 'new').lines;
+    const [old] = hold('x', later, later, 'old', { startsAt: NOW, resetsAt: NOW + MINUTE }).lines;
+    await store.reserve({
+      id: 'both',
+      at: later,
+      expiresAt: later + HOUR,
+      lines: [fresh, old].filter((each) => each !== undefined),
+    });
+    expect(await store.read(['old'], later)).toMatchObject([{ spentNanos: 5, heldNanos: 1 }]);
+  });
+
+  it('accounts of rolling windows go when their money has left, an hour or the length of the window later', async () => {
+    const store = memoryBudgetStore();
+    const names: string[] = [];
+    for (let n = 0; n < 1_000; n++) {
+      const at = NOW + n * MINUTE;
+      names.push(`a${n}`);
+      await store.reserve(hold(`h${n}`, at, at + 1, names[n], { rollingMs: MINUTE }));
+      await store.settle({ id: `h${n}`, spentNanos: n % 2, at });
+    }
+    // A limit of 0 is that of an account which nobody has asked for.
+    const isKept = (await store.read(names, NOW + 1_000 * MINUTE)).map((state) => state.limitNanos > 0);
+    expect([isKept.slice(-60).every(Boolean), isKept.slice(0, -130).some(Boolean)]).toEqual([true, false]);
+  });
+
   it('a call leaves nothing behind', async () => {
     setFlagsFromString('--expose-gc');
     const collect = runInNewContext('gc') as () => void;
@@ -90,7 +120,7 @@ describe('memory stays bounded', () => {
     };
     const before = await run(0);
     expect(((await run(calls)) - before) / calls < 2).toBe(true);
-  });
+  }, 60_000);
 });
 
 describe('RollingSum', () => {
@@ -123,6 +153,29 @@ describe('RollingSum', () => {
     expect(sum.sumAt(5_000)).toBe(7_500);
     for (let n = 1; n < 5_000; n += 2) sum.remove(n, 3);
     expect([sum.sumAt(5_000), sum.length]).toEqual([0, 0]);
+  });
+
+  it('what has left does not come back when bookings are merged', () => {
+    const sum = new RollingSum(25_600);
+    for (let n = 0; n < 1_024; n++) sum.add(n, 1);
+    expect(sum.sumAt(25_650)).toBe(1_024 - 51);
+    sum.add(1_024, 1);
+    expect([sum.length < 20, sum.sumAt(25_650), sum.sumAt(25_699), sum.sumAt(25_799)]).toEqual([true, 974, 925, 825]);
+  });
+
+  it('counts on when a slow clock adds the booking that is one too many, after all others have left', () => {
+    const sum = new RollingSum(1_000);
+    for (let n = 0; n < 1_024; n++) sum.add(2 * n, 1);
+    expect(sum.sumAt(5_000)).toBe(0);
+    sum.add(1_001, 1);
+    sum.add(5_001, 7);
+    expect(sum.sumAt(5_001)).toBe(7);
+  });
+
+  it('an amount of 0 is no booking', () => {
+    const sum = new RollingSum(1_000);
+    sum.add(0, 0);
+    expect([sum.length, sum.resetsAt(5)]).toEqual([0, 1_005]);
   });
 
   it('does not take back what has been forgotten', () => {

@@ -70,7 +70,7 @@ describe('random histories', () => {
       }
     });
     await fc.assert(property, { numRuns: 300 });
-  });
+  }, 60_000);
 
   it('stay within the limit if no call costs more than its hold, in a rolling window at every instant', async () => {
     const step = anyStep({ id: fc.nat(60), limit: fc.constant(LIMIT), clock: fc.nat(40) });
@@ -90,7 +90,7 @@ describe('random histories', () => {
       }
     });
     await fc.assert(property, { numRuns: 300 });
-  });
+  }, 60_000);
 
   it('end with counters that are exactly the sum of holds and settlements', async () => {
     const step = anyStep({ id: fc.nat(500), limit: fc.constantFrom(1000, Infinity), clock: fc.nat(3) });
@@ -111,5 +111,5 @@ describe('random histories', () => {
       expect(total).toEqual(['fixed', 'other'].map((account) => reference.spent(account, at) + reference.held(account)));
     });
     await fc.assert(property, { numRuns: 60 });
-  });
+  }, 60_000);
 });

@@ -42,6 +42,14 @@ describe('memoryBudgetStore', () => {
     ]);
   });
 
+  it('keeps nothing of a refused hold, so its accounts still read as never seen', async () => {
+    const store = memoryBudgetStore();
+    await store.reserve(hold({ lines: [line({ account: 'new', limitNanos: 9 })] }));
+    expect(await store.read(['new'], NOW)).toEqual(
+      await store.read(['other'], NOW).then(([state]) => [{ ...state, account: 'new' }]),
+    );
+  });
+
   it('refuses a kind of window that the account is not counted in, and follows a rolling one that is edited', async () => {
     const store = memoryBudgetStore();
     await spend(store, {}, 5);

@@ -256,7 +256,7 @@ describe('sharing', () => {
     for (const abortsAt of [1100, Infinity]) {
       const { clock, limits, limiter, fill, queue } = scene(4);
       const concurrency = [{ key: 'gate', name: 'gate', max: 1 }];
-      limiter.acquire(demand({ concurrency }));
+      expect(limiter.acquire(demand({ concurrency }))).not.toBeInstanceOf(Promise);
       fill();
       const controller = new AbortController();
       const large = queue({ limits, concurrency, amounts: { ...NOTHING, requests: 3 } }, controller.signal);

@@ -98,6 +98,7 @@ export const failures: readonly Scenario[] = [
   },
   {
     name: '429 with retry-after-ms, 408, 409 and 503 are retried',
+    firstRefusalRead: true,
     async run(w) {
       w.reply(failed(429, SOON), failed(408, SOON), failed(409, SOON), failed(503, SOON), json(COMPLETION));
       return w.groq.chat.completions.create(ASK, { maxRetries: 5 });
@@ -105,6 +106,7 @@ export const failures: readonly Scenario[] = [
   },
   {
     name: 'retry-after in seconds, and as a date in the past',
+    firstRefusalRead: true,
     async run(w) {
       w.reply(
         failed(429, { headers: { 'retry-after': '0.002' } }),

@@ -102,6 +102,8 @@ export interface Scenario {
   readonly keyDiffers?: true;
   /** Notes of the transport say more than a scenario means: leaves out pulls. */
   readonly anyPulls?: true;
+  /** The first answer is a 429, whose text a governed client reads to learn the limit; plain Groq throws it away unread. */
+  readonly firstRefusalRead?: true;
 }
 
 /** All that can be observed of one run. */
@@ -239,8 +241,12 @@ function responseOf(reply: Reply, url: string, signal: AbortSignal | undefined, 
 
 // A response of fetch, and every clone of it, knows where it came from.
 function at(url: string, response: Response): Response {
-  Object.defineProperty(response, 'url', { value: url });
-  Object.defineProperty(response, 'clone', { value: () => at(url, Response.prototype.clone.call(response)) });
+  Object.defineProperty(response, 'url', { value: url, configurable: true });
+  Object.defineProperty(response, 'clone', {
+    value: () => at(url, Response.prototype.clone.call(response)),
+    configurable: true,
+    writable: true,
+  });
   return response;
 }
 
