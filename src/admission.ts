@@ -1,6 +1,7 @@
 // Holds what a call may cost, in every budget it counts against, in one step.
 
 import type { Assessment } from './assessment';
+import { type Account, ruleOf } from './budget/accounts';
 import type { BudgetState, BudgetStore, HoldLine, Reserved } from './budget/budget-store';
 import type { Context } from './context';
 import { BudgetExceededError, StoreError } from './errors';
@@ -13,7 +14,7 @@ export interface Held {
   readonly nanos: number;
   /** False if no store holds it: no budget applies, or the store could not be asked. */
   readonly stored: boolean;
-  readonly rulesByAccount: ReadonlyMap<string, BudgetRule>;
+  readonly accounts: readonly Account[];
   /** The output bound that the hold counts with. */
   readonly outputTokens: number | undefined;
   /** True if the store could not be asked and the call goes out all the same. */
@@ -61,17 +62,17 @@ export async function hold(
     } catch (error) {
       return storeFailed(assessment, context, store, error, unstored(nanos, outputTokens, true));
     }
-    if (store === context.budgetStore) context.noticed(assessment.team, lines.rules, reserved.states, assessment.at);
+    if (store === context.budgetStore) context.noticed(assessment.team, lines.accounts, reserved.states, assessment.at);
     if (reserved.ok) {
-      if (context.observe) observeExcess(assessment, lines.rules, reserved.states, nanos);
+      if (context.observe) observeExcess(assessment, lines.accounts, reserved.states, nanos);
       // What was lowered here is what is sent, and what rate limits count.
       assessment.outputBound = outputTokens;
-      return { nanos, stored: true, rulesByAccount: lines.rules, outputTokens, ungoverned: false };
+      return { nanos, stored: true, accounts: lines.accounts, outputTokens, ungoverned: false };
     }
-    const affordable = clampable && tries < 3 ? affordableOutput(assessment, lines.rules, reserved.states) : 0;
+    const affordable = clampable && tries < 3 ? affordableOutput(assessment, lines.accounts, reserved.states) : 0;
     if (affordable < Math.min(LEAST_OUTPUT, outputTokens ?? 0) || affordable < 1) {
       const needed = clampable ? assessment.upperNanos(Math.min(LEAST_OUTPUT, outputTokens ?? 0)) : nanos;
-      throw exceeded(assessment, lines.rules, reserved, needed);
+      throw exceeded(assessment, lines.accounts, reserved, needed);
     }
     outputTokens = Math.min(affordable, outputTokens ?? affordable);
     nanos = assessment.upperNanos(outputTokens);
@@ -83,16 +84,16 @@ export function holdLines(
   assessment: Assessment,
   context: Context,
   nanos: number,
-): { readonly all: readonly HoldLine[]; readonly rules: ReadonlyMap<string, BudgetRule> } {
+): { readonly all: readonly HoldLine[]; readonly accounts: readonly Account[] } {
   const all: HoldLine[] = [];
-  const rules = new Map<string, BudgetRule>();
+  const accounts: Account[] = [];
   for (const rule of assessment.rules?.budgets ?? []) {
     const account = context.accountsOf(rule).at(assessment.at, splitOf(rule, assessment));
     const limitNanos = rule.soft || context.observe ? MAX_NANOS : rule.limitNanos;
     all.push({ account: account.name, limitNanos, nanos, window: account.window });
-    rules.set(account.name, rule);
+    accounts.push(account);
   }
-  return { all, rules };
+  return { all, accounts };
 }
 
 function splitOf({ per }: BudgetRule, { binding, key, model, team }: Assessment): string {
@@ -113,14 +114,10 @@ function splitOf({ per }: BudgetRule, { binding, key, model, team }: Assessment)
 }
 
 // How many output tokens the tightest budget can still pay, after the prompt.
-function affordableOutput(
-  assessment: Assessment,
-  rules: ReadonlyMap<string, BudgetRule>,
-  states: readonly BudgetState[],
-): number {
+function affordableOutput(assessment: Assessment, accounts: readonly Account[], states: readonly BudgetState[]): number {
   let room = Infinity;
   for (const { account, spentNanos, heldNanos } of states) {
-    const rule = rules.get(account);
+    const rule = ruleOf(accounts, account);
     if (rule && !rule.soft) room = Math.min(room, rule.limitNanos - spentNanos - heldNanos);
   }
   const perMillion = assessment.rates?.outputPerMillion ?? 0;
@@ -133,28 +130,29 @@ function affordableOutput(
 // In observe mode everything is held, and what would have been refused is noted.
 function observeExcess(
   assessment: Assessment,
-  rules: ReadonlyMap<string, BudgetRule>,
+  accounts: readonly Account[],
   states: readonly BudgetState[],
   nanos: number,
 ): void {
   const before = states.map((state) => ({ ...state, heldNanos: state.heldNanos - nanos }));
   const exceeding = before.filter(({ account, spentNanos, heldNanos }) => {
-    const rule = rules.get(account);
+    const rule = ruleOf(accounts, account);
     return rule !== undefined && !rule.soft && spentNanos + heldNanos + nanos > rule.limitNanos;
   });
-  if (exceeding.length > 0) assessment.refusals.push(exceeded(assessment, rules, { states: exceeding, exceeded: [] }, nanos));
+  if (exceeding.length > 0)
+    assessment.refusals.push(exceeded(assessment, accounts, { states: exceeding, exceeded: [] }, nanos));
 }
 
 function exceeded(
   assessment: Assessment,
-  rules: ReadonlyMap<string, BudgetRule>,
+  accounts: readonly Account[],
   reserved: { readonly states: readonly BudgetState[]; readonly exceeded: readonly string[] },
   requestedNanos: number,
 ): BudgetExceededError {
   // The one that lacks most is the one to wait for.
   let worst: { state: BudgetState; rule: BudgetRule; missing: number } | undefined;
   for (const state of reserved.states) {
-    const rule = rules.get(state.account);
+    const rule = ruleOf(accounts, state.account);
     if (!rule || rule.soft) continue;
     const missing = state.spentNanos + state.heldNanos + requestedNanos - rule.limitNanos;
     if (!worst || missing > worst.missing) worst = { state, rule, missing };
@@ -180,12 +178,12 @@ function advice(assessment: Assessment, free: number): string | undefined {
   return `Lower max_completion_tokens to ${affordable} or less to fit the ${formatUsd(free)} left, or set clampToBudget.`;
 }
 
-const NO_RULES: ReadonlyMap<string, BudgetRule> = new Map();
+const NO_ACCOUNTS: readonly Account[] = [];
 
 const unstored = (nanos: number, outputTokens: number | undefined, ungoverned: boolean): Held => ({
   nanos,
   stored: false,
-  rulesByAccount: NO_RULES,
+  accounts: NO_ACCOUNTS,
   outputTokens,
   ungoverned,
 });

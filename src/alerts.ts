@@ -1,8 +1,8 @@
+import { type Account, ruleOf } from './budget/accounts';
 import type { BudgetState } from './budget/budget-store';
 import { formatInstant } from './errors';
 import type { BudgetThreshold, Events } from './events';
 import { MAX_NANOS, formatUsd } from './money';
-import type { BudgetRule } from './settings';
 
 /** Where alerts go besides the event: the client's logger. */
 export interface AlertLogger {
@@ -34,11 +34,11 @@ export class Alerts {
    * Looks at the states after something was booked, or when a hold was taken: expired holds are charged in between. `booked` is
    * what this call has just added; what an account had before it was first seen gives no alert.
    */
-  look(team: string, rules: ReadonlyMap<string, BudgetRule>, states: readonly BudgetState[], at: number, booked: number): void {
+  look(team: string, accounts: readonly Account[], states: readonly BudgetState[], at: number, booked: number): void {
     for (const state of states) {
       const seen = this.#seen.get(state.account);
       if (seen === state.spentNanos) continue;
-      const rule = rules.get(state.account);
+      const rule = ruleOf(accounts, state.account);
       if (!rule || rule.alerts.length === 0) continue;
       const before = seen ?? state.spentNanos - booked;
       // Only in a rolling window does spending go down; there, what comes back up is told again.

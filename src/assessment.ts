@@ -153,10 +153,9 @@ export function assess(assessment: Assessment, context: Context): undefined | Pr
 }
 
 async function assessFurther(assessment: Assessment, context: Context): Promise<void> {
-  if (!(await applyPolicies(assessment, context))) return;
-  // An amendment must not pass what the rules refuse.
-  if (!runSteps(FIRST_STEPS, assessment, context)) return;
-  runSteps(LAST_STEPS, assessment, context);
+  if (await applyPolicies(assessment, context, () => runSteps(FIRST_STEPS, assessment, context))) {
+    runSteps(LAST_STEPS, assessment, context);
+  }
 }
 
 const PRICE: readonly Step[] = [['price', checkPrice]];

@@ -5,6 +5,7 @@ import type { Context } from './context';
 import { demandOf } from './demand';
 import { RateLimitWaitError, StoreError } from './errors';
 import { random } from './id';
+import { isKey } from './keys/key-provider';
 import type { LimitSnapshot, Slot } from './limit/rate-limiter';
 import { limitOfError } from './sdk/limit-error';
 import { limitsOfHeaders, retryAfterMsOfHeaders } from './sdk/limit-headers';
@@ -75,7 +76,7 @@ export class Attempts {
     const context = this.#context;
     let taken: Slot | Promise<Slot>;
     try {
-      taken = context.rateLimiter.acquire(demandOf(this.#assessment, context), signal);
+      taken = context.rateLimiter.acquire(demandOf(this.#assessment, context, this.#count), signal);
     } catch (error) {
       taken = Promise.reject(error as Error);
     }
@@ -99,7 +100,9 @@ export class Attempts {
     const assessment = this.#assessment;
     this.#emitRateLimited('local', undefined);
     if (context.observe) {
-      turn.then((slot) => this.#quietly(() => slot.release())).catch((error: unknown) => this.#observeRefusal(error));
+      turn
+        .then((slot) => this.#quietly('rateLimiter', () => slot.release()))
+        .catch((error: unknown) => this.#observeRefusal(error));
       return;
     }
     try {
@@ -144,7 +147,7 @@ export class Attempts {
     this.#count++;
     this.#unanswered++;
     const slot = this.#slot;
-    if (slot) this.#quietly(() => slot.begin());
+    if (slot) this.#quietly('rateLimiter', () => slot.begin());
   }
 
   /** The attempt ended without an answer. `sent` is false if it certainly never reached the provider. */
@@ -161,7 +164,7 @@ export class Attempts {
     if (context.passive) return undefined;
     const { headers, status, ok } = response;
     if (assessment.spends) this.#learn(response, errorText);
-    if (assessment.key) this.#reportKey(assessment.key.id, status);
+    if (assessment.key) this.#reportKey(assessment.key.id, response);
     if (ok) return undefined;
     this.#release(NO_TOKENS);
     if (context.observe || this.#retriesLeft <= 0 || !isRetried(status, headers)) return undefined;
@@ -172,12 +175,15 @@ export class Attempts {
     return 'retry-now';
   }
 
-  #reportKey(keyId: string, status: number): void {
-    try {
-      this.#context.keys?.report?.(keyId, status === 401 ? 'unauthorized' : status === 429 ? 'rate-limited' : 'ok');
-    } catch (error) {
-      this.#emitUnavailable('keys', 'key', error);
-    }
+  #reportKey(keyId: string, { status, headers }: AttemptResponse): void {
+    const { keys, clock } = this.#context;
+    if (!keys?.report) return;
+    const now = clock.now();
+    const retryAfterMs = status === 429 ? retryAfterMsOfHeaders(headers, now) : undefined;
+    const retryAt = retryAfterMs === undefined ? [] : [now + retryAfterMs];
+    this.#quietly('keys', () =>
+      keys.report?.(keyId, status === 401 ? 'unauthorized' : status === 429 ? 'rate-limited' : 'ok', ...retryAt),
+    );
   }
 
   // The SDK's own: 0.5 s doubling up to 8 s, less up to a quarter.
@@ -188,9 +194,10 @@ export class Attempts {
   #learn({ headers, status }: AttemptResponse, errorText: () => Promise<string>): void {
     const { rateLimiter, clock, maxRetryAfterMs } = this.#context;
     const provider = this.#assessment.model;
-    const at = clock.now();
     const limits = limitsOfHeaders(headers);
     const refused = status === 429 || status === 413;
+    if (limits.length === 0 && !refused) return;
+    const at = clock.now();
     const retryAfterMs = status === 429 ? retryAfterMsOfHeaders(headers, at) : undefined;
     if (status === 429) this.#emitRateLimited('provider', retryAfterMs);
     if (!rateLimiter.observe) return;
@@ -207,7 +214,7 @@ export class Attempts {
   }
 
   #observe(snapshot: LimitSnapshot): void {
-    this.#quietly(() => this.#context.rateLimiter.observe?.(snapshot));
+    this.#quietly('rateLimiter', () => this.#context.rateLimiter.observe?.(snapshot));
   }
 
   /**
@@ -221,10 +228,19 @@ export class Attempts {
     if (!keys || !rejected || this.#movedKey || this.#retriesLeft <= 0) return false;
     this.#movedKey = true;
     const { team, model, operation } = assessment;
-    const next = await Promise.resolve(
-      keys.key({ callId: assessment.id, team, model, operation: operation?.name ?? '', rejectedKeyId: rejected.id }),
-    ).catch(() => undefined);
-    if (next === undefined || next.id === rejected.id) return false;
+    let next: unknown;
+    try {
+      next = await keys.key({
+        callId: assessment.id,
+        team,
+        model,
+        operation: operation?.name ?? '',
+        rejectedKeyId: rejected.id,
+      });
+    } catch (error) {
+      this.#emitUnavailable('keys', 'key', error);
+    }
+    if (!isKey(next) || next.id === rejected.id) return false;
     assessment.key = next;
     this.#notBefore = 0;
     events.emit('key-changed', { callId: assessment.id, at: clock.now(), team, from: rejected.id, to: next.id });
@@ -243,11 +259,11 @@ export class Attempts {
   #release(actual?: Parameters<Slot['release']>[0]): void {
     const slot = this.#slot;
     this.#slot = undefined;
-    if (slot) this.#quietly(() => slot.release(actual));
+    if (slot) this.#quietly('rateLimiter', () => slot.release(actual));
   }
 
-  #quietly(run: () => unknown): void {
-    const report = (error: unknown): void => this.#emitUnavailable('rateLimiter', 'acquire', error);
+  #quietly(store: 'rateLimiter' | 'keys', run: () => unknown): void {
+    const report = (error: unknown): void => this.#emitUnavailable(store, store === 'keys' ? 'key' : 'acquire', error);
     try {
       const returned = run();
       if (returned instanceof Promise) returned.catch(report);

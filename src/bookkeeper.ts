@@ -1,8 +1,9 @@
 import { Alerts } from './alerts';
+import type { Account } from './budget/accounts';
 import type { BudgetStore, Settlement } from './budget/budget-store';
 import type { Clock } from './clock';
 import type { Events } from './events';
-import type { BudgetRule, TeamRules } from './settings';
+import type { TeamRules } from './settings';
 import type { UsageLog, UsageRecord } from './usage/usage-log';
 
 /** What an ended call costs, and where that is to be booked. */
@@ -12,7 +13,7 @@ export interface Charge {
   readonly costNanos: number;
   /** False if the store holds nothing for the call. */
   readonly stored: boolean;
-  readonly rulesByAccount: ReadonlyMap<string, BudgetRule> | undefined;
+  readonly accounts: readonly Account[] | undefined;
   readonly rules: TeamRules | undefined;
 }
 
@@ -60,8 +61,7 @@ export class Bookkeeper {
     for (let tries = 0; ; tries++) {
       try {
         const { states } = await this.#budgetStore.settle(settlement);
-        if (charge.rulesByAccount)
-          this.#alerts.look(record.team, charge.rulesByAccount, states, settlement.at, settlement.spentNanos);
+        if (charge.accounts) this.#alerts.look(record.team, charge.accounts, states, settlement.at, settlement.spentNanos);
         break;
       } catch (error) {
         this.#events.emit('store-unavailable', {

@@ -202,12 +202,13 @@ export class Call {
     const record = usageRecord(context, assessment, { booked, held, attempts: this.#attempts, outcome, refusal });
     if (refusal) this.#emitDenied(refusal, false);
     context.book(
-      { id: this.id, costNanos, stored: held?.stored ?? false, rulesByAccount: held?.rulesByAccount, rules: assessment.rules },
+      { id: this.id, costNanos, stored: held?.stored ?? false, accounts: held?.accounts, rules: assessment.rules },
       record,
     );
     for (const policy of context.policies) {
       try {
-        policy.ended?.(policyCall(assessment), record);
+        const returned: unknown = policy.ended?.(policyCall(assessment), record);
+        if (returned instanceof Promise) returned.catch(() => {});
       } catch {
         // A policy that fails afterwards must not change how the call ended.
       }

@@ -1,4 +1,13 @@
 import { type ClientOptions, Groq } from 'groq-sdk';
+import type {
+  Audio as Audio_,
+  Batches as Batches_,
+  Chat as Chat_,
+  Completions as Completions_,
+  Embeddings as Embeddings_,
+  Files as Files_,
+  Models as Models_,
+} from 'groq-sdk/resources/index';
 import type { Call } from './call';
 import type { Binding } from './context';
 import type { Governance } from './governance';
@@ -111,13 +120,15 @@ export class GovernedGroq extends Groq {
 // eslint-disable-next-line @typescript-eslint/no-namespace
 export declare namespace GovernedGroq {
   export type RequestOptions = Groq.RequestOptions;
-  export import Completions = Groq.Completions;
-  export import Chat = Groq.Chat;
-  export import Embeddings = Groq.Embeddings;
-  export import Audio = Groq.Audio;
-  export import Models = Groq.Models;
-  export import Batches = Groq.Batches;
-  export import Files = Groq.Files;
+  export {
+    Completions_ as Completions,
+    Chat_ as Chat,
+    Embeddings_ as Embeddings,
+    Audio_ as Audio,
+    Models_ as Models,
+    Batches_ as Batches,
+    Files_ as Files,
+  };
   export type CompletionUsage = Groq.CompletionUsage;
   export type CreateEmbeddingResponse = Groq.CreateEmbeddingResponse;
   export type Embedding = Groq.Embedding;

@@ -20,8 +20,9 @@ export const systemClock: Clock = {
   resolutionMs: 1,
   async sleep(ms, signal) {
     signal?.throwIfAborted();
-    const until = Date.now() + ms;
-    for (let rest = ms; rest > 0; rest = until - Date.now()) await timer(Math.min(rest, LONGEST_TIMER_MS), signal);
+    // Not by the wall clock, which can be set back.
+    const until = performance.now() + ms;
+    for (let rest = ms; rest > 0; rest = until - performance.now()) await timer(Math.min(rest, LONGEST_TIMER_MS), signal);
   },
 };
 

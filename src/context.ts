@@ -1,6 +1,6 @@
 // What the calls of one governor share.
 
-import type { Accounts } from './budget/accounts';
+import type { Account, Accounts } from './budget/accounts';
 import type { Charge } from './bookkeeper';
 import type { BudgetState, BudgetStore } from './budget/budget-store';
 import type { Clock } from './clock';
@@ -48,7 +48,7 @@ export interface Context {
   rulesFor(team: string | undefined): TeamRules | undefined;
   accountsOf(rule: BudgetRule): Accounts;
   /** Looks at budgets as a hold has found them, for alerts. */
-  noticed(team: string, rules: ReadonlyMap<string, BudgetRule>, states: readonly BudgetState[], at: number): void;
+  noticed(team: string, accounts: readonly Account[], states: readonly BudgetState[], at: number): void;
   /** Settles the hold, writes the record and looks for alerts. Never throws; what fails is tried again. */
   book(charge: Charge, record: UsageRecord): void;
 }

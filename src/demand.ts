@@ -2,8 +2,8 @@ import type { Assessment } from './assessment';
 import type { Context } from './context';
 import type { Amounts, Demand, LimitDemand } from './limit/rate-limiter';
 
-/** What one attempt of the call asks of the rate limiter. */
-export function demandOf(assessment: Assessment, context: Context): Demand {
+/** What one attempt of the call asks of the rate limiter; `attempt` counts from 0. */
+export function demandOf(assessment: Assessment, context: Context, attempt = 0): Demand {
   const { rules, binding, key, model } = assessment;
   let limits: readonly LimitDemand[] = rules?.sharedLimits ?? [];
   if (rules && rules.splitLimits.length > 0) {
@@ -15,7 +15,7 @@ export function demandOf(assessment: Assessment, context: Context): Demand {
   }
   const expected = assessment.amounts(assessment.promptEstimate);
   return {
-    id: assessment.id,
+    id: attempt === 0 ? assessment.id : `${assessment.id}/${attempt}`,
     team: assessment.team,
     amounts: fitted(assessment.amounts(assessment.promptBound), expected, limits),
     expected,

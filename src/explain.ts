@@ -1,5 +1,6 @@
 import { hold, holdLines } from './admission';
 import { type DecisionStep, Assessment, type GovernedRequest, assess } from './assessment';
+import { ruleOf } from './budget/accounts';
 import type { BudgetStore } from './budget/budget-store';
 import type { Binding, Context } from './context';
 import { demandOf } from './demand';
@@ -58,7 +59,9 @@ export async function explain(context: Context, binding: Binding, request: Gover
   const requested = refusal instanceof BudgetExceededError ? refusal.requestedNanos : nanos;
   const budgets = assessment.spends ? await explainBudgets(assessment, context, requested) : [];
   const rates = assessment.spends && assessment.rules && !context.passive ? await explainRates(assessment, context) : [];
-  const waitMs = rates.reduce((wait, { resetsAt }) => Math.max(wait, resetsAt - now), 0);
+  // A limiter that reads a clock reads it later than `now`.
+  const asked = context.clock.now();
+  const waitMs = rates.reduce((wait, { resetsAt }) => Math.max(wait, resetsAt - asked), 0);
   refusal ??= waitMs > 0 ? await waitRefusal(assessment, context) : undefined;
   const bounded = assessment.explicitOutput !== undefined || (assessment.rules?.needsBound ?? false);
   return {
@@ -67,7 +70,7 @@ export async function explain(context: Context, binding: Binding, request: Gover
     maxCompletionTokens: bounded ? outputTokens : undefined,
     upperCostUsd: requested / NANOS_PER_USD,
     waitMs,
-    limits: markBinding([...budgets, ...rates], refusal, now),
+    limits: markBinding([...budgets, ...rates], refusal, asked),
     decisions: assessment.steps,
   };
 }
@@ -105,10 +108,13 @@ function lookingAt(store: BudgetStore): Pick<BudgetStore, 'reserve' | 'settle'> 
 }
 
 async function explainBudgets(assessment: Assessment, context: Context, nanos: number): Promise<ExplainedLimit[]> {
-  const { all, rules } = holdLines(assessment, context, nanos);
-  const states = await context.budgetStore.read([...rules.keys()], assessment.at);
+  const { all, accounts } = holdLines(assessment, context, nanos);
+  const states = await context.budgetStore.read(
+    accounts.map(({ name }) => name),
+    assessment.at,
+  );
   return all.map(({ account, window }) => {
-    const rule = rules.get(account);
+    const rule = ruleOf(accounts, account);
     const state = states.find((each) => each.account === account);
     return {
       name: rule?.name ?? account,

@@ -84,7 +84,7 @@ export class Governor {
       newId: idSource(),
       rulesFor: (team) => this.#rulesFor(team),
       accountsOf: (rule) => this.#accountsOf(rule),
-      noticed: (team, rules, states, at) => alerts.look(team, rules, states, at, 0),
+      noticed: (team, accounts, states, at) => alerts.look(team, accounts, states, at, 0),
       book: (charge, record) => this.#bookkeeper.book(charge, record),
     };
     // What is changed in the object afterwards changes no rule.

@@ -42,7 +42,7 @@ export { memoryRateLimiter } from './limit/memory';
 
 export type { Accuracy, CallOutcome, GroupBy, UsageLog, UsageQuery, UsageRecord, UsageSummary } from './usage/usage-log';
 export { memoryUsageLog, type MemoryUsageLog } from './usage/memory';
-export { jsonlUsageLog } from './usage/jsonl';
+export { jsonlUsageLog, type JsonlUsageLog, type JsonlUsageLogOptions } from './usage/jsonl';
 
 export { priceBook, type PriceBook, type PriceRow } from './price/price-book';
 export { groqPrices } from './price/groq-prices';

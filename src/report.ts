@@ -42,6 +42,8 @@ export interface ReportRow extends ReportFigures {
   readonly tags?: Readonly<Record<string, string>>;
   /** The limit of the team's first hard budget; if the report is grouped by team alone. */
   readonly budgetUsd?: number;
+  /** What was spent of that budget in its current window. */
+  readonly budgetSpentNanos?: number;
   /** Share of that budget spent in its current window, 0 to 1, above 1 for debt. */
   readonly budgetUsed?: number;
 }
@@ -135,5 +137,5 @@ async function withBudget(context: Context, row: ReportRow): Promise<ReportRow> 
   const [state] = await context.budgetStore.read([account.name], now);
   const spent = state?.spentNanos ?? 0;
   const used = rule.limitNanos === 0 ? (spent > 0 ? Infinity : 0) : spent / rule.limitNanos;
-  return { ...row, budgetUsd: rule.limitNanos / NANOS_PER_USD, budgetUsed: used };
+  return { ...row, budgetUsd: rule.limitNanos / NANOS_PER_USD, budgetSpentNanos: spent, budgetUsed: used };
 }

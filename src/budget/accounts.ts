@@ -4,6 +4,7 @@ import { calendarWindow } from './window';
 
 /** The account that a budget rule counts a call in, now. */
 export interface Account {
+  readonly rule: BudgetRule;
   /** Scope, budget, what it is split by, and the window: nothing that an edit of the limit would change. */
   readonly name: string;
   readonly window: BudgetWindow;
@@ -42,14 +43,20 @@ export class Accounts {
     const base = `${scope}/${name.replaceAll('@', '%40')}${per === undefined ? '' : `/${escaped(split)}`}`;
     if (typeof period !== 'string') {
       [this.#startsAt, this.#resetsAt] = [-Infinity, Infinity];
-      return { name: `${base}@rolling`, window: period, resetsAt: at + period.rollingMs };
+      return { rule: this.#rule, name: `${base}@rolling`, window: period, resetsAt: at + period.rollingMs };
     }
     const { startsAt, resetsAt, label } = calendarWindow(period, at, this.#timeZone);
     [this.#startsAt, this.#resetsAt] = [startsAt, resetsAt];
-    return { name: `${base}@${label}`, window: { startsAt, resetsAt }, resetsAt };
+    return { rule: this.#rule, name: `${base}@${label}`, window: { startsAt, resetsAt }, resetsAt };
   }
 }
 
 // `/` and `@` separate the parts; a user's name must not make its way into another account.
 const escaped = (part: string): string =>
   part.replaceAll(/[%@/]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`);
+
+/** The rule that an account belongs to. */
+export function ruleOf(accounts: readonly Account[], name: string): BudgetRule | undefined {
+  for (const account of accounts) if (account.name === name) return account.rule;
+  return undefined;
+}

@@ -24,3 +24,10 @@ export interface KeyProvider {
   /** The names of the keys, for reports. */
   list?(): readonly { readonly id: string; readonly team?: string }[];
 }
+
+/** Whether a provider's answer is a key that can be sent: a name and a secret, neither empty. */
+export function isKey(key: unknown): key is ApiKey {
+  if (typeof key !== 'object' || key === null) return false;
+  const { id, secret } = key as { id?: unknown; secret?: unknown };
+  return typeof id === 'string' && id !== '' && typeof secret === 'string' && secret !== '';
+}

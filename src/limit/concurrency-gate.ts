@@ -3,6 +3,8 @@ import { Constraint, type Holder } from './constraint';
 /** So many at once. Who is not released within its lease no longer counts. */
 export class ConcurrencyGate extends Constraint {
   readonly #holders: Set<Holder> = new Set();
+  /** No lease ends before this. */
+  #soonest = Infinity;
 
   override get keepMs(): number {
     return 0;
@@ -13,7 +15,10 @@ export class ConcurrencyGate extends Constraint {
   }
 
   override used(now: number): number {
-    for (const holder of this.#holders) if (holder.leaseEndsAt <= now) holder.lapse();
+    if (now >= this.#soonest) {
+      for (const holder of this.#holders) if (holder.leaseEndsAt <= now) holder.lapse();
+      this.#soonest = this.roomAt();
+    }
     return this.#holders.size;
   }
 
@@ -33,6 +38,7 @@ export class ConcurrencyGate extends Constraint {
 
   override take(_amount: number, holder: Holder): void {
     this.#holders.add(holder);
+    if (holder.leaseEndsAt < this.#soonest) this.#soonest = holder.leaseEndsAt;
   }
 
   override begin(): number {

@@ -75,7 +75,9 @@ export class ProviderState {
         bucket = new RefillBucket(kind, windowMs, max, now);
         this.buckets = [...this.buckets, bucket];
       }
-      bucket.learn(max, remaining !== undefined && remaining >= 0 ? remaining : undefined, this.pause.inFlight === 0, at, now);
+      // The attempt that brought the word is still out, and counted in it.
+      const isAlone = this.pause.inFlight <= 1;
+      bucket.learn(max, remaining !== undefined && remaining >= 0 ? remaining : undefined, isAlone, at, now);
     }
     const until = at + (snapshot.pauseMs ?? 0);
     if (until > this.pause.until) this.pause.until = until;

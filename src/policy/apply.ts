@@ -1,7 +1,7 @@
 import type { Assessment } from '../assessment';
 import type { Context } from '../context';
 import { NoKeyError, PolicyDeniedError, StoreError } from '../errors';
-import { JsonBody } from '../sdk/body';
+import { isKey } from '../keys/key-provider';
 import type { Decision, PolicyCall } from './policy';
 
 /** The call as policies see it. */
@@ -22,18 +22,20 @@ export function policyCall(assessment: Assessment): PolicyCall {
   };
 }
 
-/** Asks the user's policies and the key provider. False if the assessment has ended in a refusal. */
-export async function applyPolicies(assessment: Assessment, context: Context): Promise<boolean> {
+/**
+ * Asks the user's policies and the key provider. False if the assessment has ended in a refusal. `recheck` applies the built-in
+ * rules to what an amendment has made of the request, and says the same.
+ */
+export async function applyPolicies(assessment: Assessment, context: Context, recheck: () => boolean): Promise<boolean> {
   for (const policy of context.policies) {
-    const decision = await decisionOf(policy.name, () => policy.check(policyCall(assessment)));
-    if (decision.action === 'amend' && assessment.request.body instanceof JsonBody) {
-      for (const [field, value] of Object.entries(decision.changes)) assessment.request.body.set(field, value);
-    }
+    const decision = await decisionOf(policy.name, assessment, () => policy.check(policyCall(assessment)));
     assessment.steps.push({
       rule: policy.name,
       action: decision.action,
       ...('reason' in decision && { reason: decision.reason }),
     });
+    // An amendment must not pass what the rules refuse, and the policies that follow see what it made.
+    if (decision.action === 'amend' && !recheck()) return false;
     if (decision.action !== 'deny') continue;
     assessment.refusals.push(
       new PolicyDeniedError({
@@ -48,22 +50,34 @@ export async function applyPolicies(assessment: Assessment, context: Context): P
   return context.keys === undefined || (await chooseKey(assessment, context)) || context.observe;
 }
 
-async function decisionOf(name: string, check: () => Decision | Promise<Decision>): Promise<Decision> {
+async function decisionOf(name: string, { request }: Assessment, check: () => Decision | Promise<Decision>): Promise<Decision> {
   try {
     const decision: unknown = await check();
     const action: unknown = typeof decision === 'object' && decision !== null ? Reflect.get(decision, 'action') : undefined;
-    if (action === 'allow' || action === 'deny' || action === 'amend') return decision as Decision;
+    if (action === 'allow' || action === 'deny') return decision as Decision;
+    if (action === 'amend') return amended(decision as Extract<Decision, { action: 'amend' }>, request);
     return { action: 'deny', reason: `check() must return allow(), deny(reason) or amend(changes, reason).` };
   } catch {
     // What was thrown may quote the prompt, so it is not repeated.
-    return { action: 'deny', reason: `check() of "${name}" threw.` };
+    return { action: 'deny', reason: `check() of "${name}" threw, or its changes cannot be written as JSON.` };
   }
+}
+
+function amended(decision: Extract<Decision, { action: 'amend' }>, { body }: Assessment['request']): Decision {
+  const { changes } = decision as { changes: unknown };
+  if (typeof changes !== 'object' || changes === null || Array.isArray(changes)) {
+    return { action: 'deny', reason: 'amend(changes, reason) needs an object of fields to change.' };
+  }
+  if (body === undefined) return { action: 'deny', reason: 'amend() found no body whose fields could be changed.' };
+  for (const [field, value] of Object.entries(changes)) body.set(field, value);
+  return decision;
 }
 
 async function chooseKey(assessment: Assessment, context: Context): Promise<boolean> {
   const { id: callId, team, model, operation } = assessment;
   try {
-    assessment.key = await context.keys?.key({ callId, team, model, operation: operation?.name ?? '' });
+    const key = await context.keys?.key({ callId, team, model, operation: operation?.name ?? '' });
+    assessment.key = isKey(key) ? key : undefined;
     if (assessment.key !== undefined) return true;
     assessment.refusals.push(new NoKeyError(assessment.subject));
   } catch (error) {

@@ -57,8 +57,10 @@ export function snapshot(client: Groq, options: RequestOptions, build: Build): G
 function copyOfHeaders(headers: RequestOptions['headers']): RequestOptions['headers'] {
   if (headers === undefined || headers === null) return headers;
   if (headers instanceof Headers) return new Headers(headers);
-  if (!Array.isArray(headers)) return { ...headers } as RequestOptions['headers'];
-  return headers.map((row: unknown) => (Array.isArray(row) ? ([...(row as unknown[])] as never) : (row as never)));
+  if (Array.isArray(headers)) {
+    return headers.map((row: unknown) => (Array.isArray(row) ? ([...(row as unknown[])] as never) : (row as never)));
+  }
+  return Object.assign({}, headers);
 }
 
 // Text, lists, `toJSON`, a content type of the caller's, and `fetchOptions` that override method or body: only what the SDK

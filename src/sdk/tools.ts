@@ -14,22 +14,28 @@ export interface OfferedTool {
   readonly name: string | undefined;
 }
 
-/** The tools that a request offers, or undefined if `tools` is not a list of tools. */
+/** The tools that a request offers, in the new form and the old one, or undefined if one of the lists is none. */
 export function offeredTools(body: BodyFields): readonly OfferedTool[] | undefined {
-  const listed = body.get('tools') ?? body.get('functions');
-  if (listed === undefined || listed === null) return [];
-  if (!Array.isArray(listed)) return undefined;
+  return toolsIn(body.get('tools'), body.get('functions'));
+}
+
+/** The same for lists that are at hand; absent ones are empty. */
+export function toolsIn(...lists: readonly unknown[]): readonly OfferedTool[] | undefined {
   const tools: OfferedTool[] = [];
-  for (const tool of listed as readonly unknown[]) {
-    if (typeof tool !== 'object' || tool === null) return undefined;
-    const {
-      type = 'function',
-      name,
-      function: details,
-    } = tool as { type?: unknown; name?: unknown; function?: { name?: unknown } | null };
-    const called = details?.name ?? name;
-    if (typeof type !== 'string') return undefined;
-    tools.push({ type, name: typeof called === 'string' ? called : undefined });
+  for (const listed of lists) {
+    if (listed === undefined || listed === null) continue;
+    if (!Array.isArray(listed)) return undefined;
+    for (const tool of listed as readonly unknown[]) {
+      if (typeof tool !== 'object' || tool === null) return undefined;
+      const {
+        type = 'function',
+        name,
+        function: details,
+      } = tool as { type?: unknown; name?: unknown; function?: { name?: unknown } | null };
+      const called = details?.name ?? name;
+      if (typeof type !== 'string') return undefined;
+      tools.push({ type, name: typeof called === 'string' ? called : undefined });
+    }
   }
   return tools;
 }
