@@ -58,11 +58,16 @@ export const completionHeaders = HEADERS;
 export const answering = async () => completion();
 export const answeringWithLimits = async () => new Response(COMPLETION, { headers: LIMIT_HEADERS });
 
-/** Never answers, until opened. */
+/** Never answers, until opened; ends when it is aborted, as any fetch. */
 export function gate() {
   let open;
   const opened = new Promise((resolve) => (open = resolve));
-  return { open, fetch: () => opened.then(completion) };
+  const fetch = (_url, { signal }) =>
+    new Promise((resolve, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+      opened.then(() => resolve(completion()));
+    });
+  return { open, fetch };
 }
 
 export const PARAMS = {

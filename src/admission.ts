@@ -6,7 +6,7 @@ import type { BudgetState, BudgetStore, HoldLine, Reserved } from './budget/budg
 import type { Context } from './context';
 import { BudgetExceededError, StoreError } from './errors';
 import { MAX_NANOS, formatUsd } from './money';
-import { outputFields } from './policy/rules';
+import { LEAST_OUTPUT, outputFields } from './policy/rules';
 import type { BudgetRule } from './settings';
 
 /** What is held for a call. */
@@ -20,9 +20,6 @@ export interface Held {
   /** True if the store could not be asked and the call goes out all the same. */
   readonly ungoverned: boolean;
 }
-
-// An answer of fewer tokens is not worth its prompt: rather than clamp below this, the call is refused.
-const LEAST_OUTPUT = 16;
 
 /** True if a budget applies to the call. */
 export function needsHold({ rules, spends }: Assessment): boolean {

@@ -6,6 +6,7 @@ import { demandOf } from './demand';
 import { RateLimitWaitError, StoreError } from './errors';
 import { random } from './id';
 import { isKey } from './keys/key-provider';
+import { LEAST_OUTPUT, outputFields } from './policy/rules';
 import type { LimitSnapshot, Slot } from './limit/rate-limiter';
 import { limitOfError } from './sdk/limit-error';
 import { limitsOfHeaders, retryAfterMsOfHeaders } from './sdk/limit-headers';
@@ -34,6 +35,7 @@ export class Attempts {
   #notBefore = 0;
   #waitMs = 0;
   #movedKey = false;
+  #hasLowered = false;
   #ungoverned = false;
 
   constructor(context: Context, assessment: Assessment, retries: number) {
@@ -215,6 +217,30 @@ export class Attempts {
 
   #observe(snapshot: LimitSnapshot): void {
     this.#quietly('rateLimiter', () => this.#context.rateLimiter.observe?.(snapshot));
+  }
+
+  /**
+   * After a refusal because the request can never fit the provider's token limit: lowers the output bound to what fits, if it was
+   * this library that set it. True if the call may be tried again so: once per call, and only if the SDK has a retry left.
+   */
+  async lowerOutput(errorText: () => Promise<string>): Promise<boolean> {
+    const { passive, observe } = this.#context;
+    const { explicitOutput, outputBound, promptEstimate, request, rules, operation } = this.#assessment;
+    const [field] = outputFields(operation?.kind);
+    const isOurs =
+      explicitOutput === undefined && rules?.needsBound === true && field !== undefined && request.body !== undefined;
+    if (passive || observe || !isOurs || outputBound === undefined || this.#hasLowered || this.#retriesLeft <= 0) return false;
+    this.#hasLowered = true;
+    const told = limitOfError(await errorText().catch(() => ''));
+    if (!told?.tooLarge || !told.limit) return false;
+    const { kind, max, requested } = told.limit;
+    // The local limiter goes by its own estimate, so that has to fit too.
+    const prompt = kind === 'outputTokens' ? 0 : Math.max(promptEstimate, (requested ?? 0) - outputBound);
+    const fitting = Math.floor(max - prompt);
+    if ((kind !== 'tokens' && kind !== 'outputTokens') || fitting < LEAST_OUTPUT || fitting >= outputBound) return false;
+    this.#assessment.outputBound = fitting;
+    request.body.set(field, fitting);
+    return true;
   }
 
   /**

@@ -20,7 +20,6 @@ export class Call {
   readonly #binding: Binding;
   #assessment: Assessment | undefined;
   #sent: GovernedRequest | undefined;
-  #encoded: string | FormData | undefined;
   #held: Held | undefined;
   #attempts: Attempts | undefined;
   #hidesUsage = false;
@@ -51,9 +50,12 @@ export class Call {
 
   /** The body that was decided on and must be sent; undefined if there is none to be read, or nothing is governed. */
   get body(): string | FormData | undefined {
-    const sent = this.#sent;
-    if (sent?.body === undefined) return undefined;
-    return (this.#encoded ??= sent.body.encode());
+    return this.#sent?.body?.encode();
+  }
+
+  /** True if the built request must be looked at: for what was decided on, or for a key. */
+  get isSealed(): boolean {
+    return this.#sent !== undefined || this.secret !== undefined;
   }
 
   /** True if the request must go out as it was decided on. */

@@ -38,6 +38,7 @@ type Options = Awaited<Parameters<Groq['request']>[0]>;
 
 // The SDK passes the same objects on from hook to hook; nothing is written on them.
 const calls = new WeakMap<object, Call>();
+const WRITTEN = {};
 
 /**
  * The official client, governed: each call is checked, held against budgets and made to wait its turn before it leaves, and
@@ -90,19 +91,21 @@ export class GovernedGroq extends Groq {
 
   /** Once per attempt, before it: wait for a slot, then put in what was decided. Waiting is outside the request's timeout. */
   override async buildRequest(...args: Parameters<Groq['buildRequest']>): ReturnType<Groq['buildRequest']> {
-    const [options, ...rest] = args;
+    const options = args[0];
     const call = calls.get(options);
     if (!call) return super.buildRequest(...args);
     const waiting = turn(call, options.signal);
     if (waiting) await waiting;
-    // The body has been written already, so the SDK need not write it again.
-    const asked = typeof call.body === 'string' ? { ...options, body: {} } : options;
-    const built = await super.buildRequest(asked, ...rest);
-    // The SDK makes one on the first attempt, for all of them.
-    if (asked.idempotencyKey !== undefined) options.idempotencyKey = asked.idempotencyKey;
-    const clean = (): ReturnType<Groq['buildRequest']> =>
-      super.buildRequest({ ...options, body: {}, headers: {}, fetchOptions: {} });
-    const sealing = this.governor.passive ? undefined : seal(call, options, built, this.fetchOptions, clean);
+    const { body } = options;
+    // The body has been written already, so the SDK need not write it again. It reads the options before it waits for anything.
+    const isWritten = typeof call.body === 'string' && typeof body === 'object' && body !== null;
+    if (isWritten) options.body = WRITTEN;
+    const building = super.buildRequest(...args);
+    if (isWritten) options.body = body;
+    const built = await building;
+    const sealing = call.isSealed
+      ? seal(call, options, built, this.fetchOptions, (each) => super.buildRequest(each))
+      : undefined;
     if (sealing) await sealing;
     calls.set(built.req, call);
     return built;

@@ -86,7 +86,7 @@ function gateThenAnswer() {
       answer = groq.answering;
       open();
     },
-    fetch: () => answer(),
+    fetch: (url, init) => answer(url, init),
   };
 }
 

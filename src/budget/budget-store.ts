@@ -81,10 +81,11 @@ export interface BudgetStore {
   reserve(hold: Hold): Promise<Reserved>;
   /**
    * Always books the full amount, in every account of the hold. A hold that has expired is corrected from what was charged
-   * to what was spent. An id that the store has never held changes nothing. The states are those after booking.
+   * to what was spent; in a rolling window the money keeps the time of its expiry. An id that the store has never held, or
+   * has settled, changes nothing and answers with no states. Else the states are those after booking.
    */
   settle(settlement: Settlement): Promise<{ readonly states: readonly BudgetState[] }>;
-  /** Never used for admission. An account that the store has not seen reads as 0 spent, 0 held. */
+  /** Never used for admission. Charges what has expired by `at`. An account not seen reads as 0 spent, 0 held, reset at `at`. */
   read(accounts: readonly string[], at: number): Promise<readonly BudgetState[]>;
   /** Holds that are live or have expired unsettled; those settled are not listed. */
   openHolds?(at: number): Promise<readonly OpenHold[]>;

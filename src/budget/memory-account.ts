@@ -30,17 +30,15 @@ export class MemoryAccount {
     this.rolling = rollingMs === undefined ? undefined : new RollingSum(rollingMs);
     const { startsAt, resetsAt } = fixed(window, at);
     this.#resetsAt = resetsAt;
-    this.#keptUntil = resetsAt + Math.max(resetsAt - startsAt, KEEP_MS);
+    this.#keptUntil = keptUntil(startsAt, resetsAt);
   }
 
   /** Takes a hold in; `rollingMs` is the length of the rolling window that it asked for. */
-  hold(nanos: number, limitNanos: number, at: number, rollingMs: number | undefined): void {
+  hold(nanos: number, limitNanos: number, rollingMs: number | undefined): void {
     this.heldNanos += nanos;
     this.limitNanos = limitNanos;
     this.holds++;
-    if (this.rolling === undefined || rollingMs === undefined) return;
-    this.rolling.rollingMs = rollingMs;
-    this.#keepFor(rollingMs, at);
+    if (this.rolling !== undefined && rollingMs !== undefined) this.rolling.rollingMs = rollingMs;
   }
 
   spentNanos(at: number, rollingMs?: number): number {
@@ -52,7 +50,8 @@ export class MemoryAccount {
     if (this.rolling === undefined) this.#spentNanos += nanos;
     else {
       this.rolling.add(time, nanos);
-      this.#keepFor(this.rolling.rollingMs, time);
+      // A rolling window ends anew with each use.
+      this.#keptUntil = Math.max(this.#keptUntil, keptUntil(time, time + this.rolling.rollingMs));
     }
   }
 
@@ -76,16 +75,15 @@ export class MemoryAccount {
   isOver(at: number): boolean {
     return this.holds === 0 && this.#keptUntil <= at;
   }
-
-  /** A rolling window ends anew with each use. */
-  #keepFor(rollingMs: number, at: number): void {
-    this.#keptUntil = Math.max(this.#keptUntil, at + rollingMs + Math.max(rollingMs, KEEP_MS));
-  }
 }
 
 /** The length of a rolling window; undefined for any other. */
 export function rollingMsOf(window: BudgetWindow): number | undefined {
   return typeof window === 'object' && 'rollingMs' in window ? window.rollingMs : undefined;
+}
+
+function keptUntil(startsAt: number, resetsAt: number): number {
+  return resetsAt + Math.max(resetsAt - startsAt, KEEP_MS);
 }
 
 function fixed(window: BudgetWindow, at: number): { readonly startsAt: number; readonly resetsAt: number } {

@@ -91,7 +91,7 @@ class MemoryBudgetStore implements BudgetStore {
     if (exceeded !== undefined) return { ok: false, exceeded, states: statesOf(shares, at) };
 
     for (const { account, nanos, limitNanos, rollingMs } of shares) {
-      account.hold(nanos, limitNanos, at, rollingMs);
+      account.hold(nanos, limitNanos, rollingMs);
       if (!account.isListed) this.#list(account, at);
     }
     const open = new Reservation(id, at, expiresAt, shares);

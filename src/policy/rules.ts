@@ -42,6 +42,9 @@ function checkModel(assessment: Assessment): GovernanceError | undefined {
   return undefined;
 }
 
+/** An answer of fewer tokens is not worth its prompt: nothing is lowered below this. */
+export const LEAST_OUTPUT = 16;
+
 // Far beyond any model, and small enough to be priced exactly.
 const MOST_TOKENS = 10_000_000;
 

@@ -26,15 +26,15 @@ export function ungoverned([url, init]: Parameters<Groq['fetchWithTimeout']>): U
 }
 
 /**
- * Puts the admitted body, method and key into the built request. `clean` builds the same request without the caller's own
- * headers, which must not replace the key.
+ * Puts the admitted body, method and key into the built request. `build` is the SDK's own: the key is taken from a request
+ * without the caller's headers, which must not replace it.
  */
 export function seal(
   call: Call,
   options: Options,
   built: Built,
   clientFetchOptions: unknown,
-  clean: () => Promise<Built>,
+  build: (options: Options) => Promise<Built>,
 ): undefined | Promise<void> {
   const { req, url } = built;
   if (call.url !== undefined && call.url !== url) {
@@ -54,6 +54,7 @@ export function seal(
       replacesHeaders(options.fetchOptions) ||
       mentionsHeader(options.headers, 'authorization'));
   if (secret === undefined && !tampered) return undefined;
+  const clean = (): Promise<Built> => build({ ...options, body: {}, headers: {}, fetchOptions: {} });
   return sealKey(req, secret, clean);
 }
 
@@ -102,8 +103,12 @@ export function send(call: Call, answer: Promise<Response>): Promise<Response> {
 }
 
 async function advised(attempts: Attempts, response: Response, advice: RetryAdvice): Promise<Response> {
-  if (response.status === 401 && (await attempts.moveKey()))
-    return withHeaders(response, { 'x-should-retry': 'true', 'retry-after-ms': '0' });
+  const { status } = response;
+  const isMended =
+    status === 401
+      ? await attempts.moveKey()
+      : (status === 413 || status === 429) && (await attempts.lowerOutput(() => errorMessage(response)));
+  if (isMended) return withHeaders(response, { 'x-should-retry': 'true', 'retry-after-ms': '0' });
   if (advice === 'surface') return withHeaders(response, { 'x-should-retry': 'false' });
   // The call has its own wait before the next attempt: one that tests can drive and a signal can end.
   return advice === 'retry-now' ? withHeaders(response, { 'retry-after-ms': '0' }) : response;

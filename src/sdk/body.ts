@@ -50,6 +50,7 @@ export class JsonBody implements BodyFields {
   readonly #names: string[] = [];
   readonly #texts: string[] = [];
   readonly #scalars: (Scalar | undefined)[] = [];
+  #encoded: string | undefined;
 
   /** Throws a TypeError on what JSON cannot hold (cycles, BigInt), as the SDK does. */
   static of(body: object): JsonBody {
@@ -71,6 +72,7 @@ export class JsonBody implements BodyFields {
   }
 
   set(field: string, value: unknown): void {
+    this.#encoded = undefined;
     const index = this.#names.indexOf(field);
     if (index === -1) {
       this.#append(field, value);
@@ -103,6 +105,10 @@ export class JsonBody implements BodyFields {
   }
 
   encode(): string {
+    return (this.#encoded ??= this.#write());
+  }
+
+  #write(): string {
     let out = '{';
     for (let index = 0; index < this.#names.length; index++) {
       out += `${index === 0 ? '' : ','}${quoted(this.#names[index] ?? '')}:${this.#texts[index] ?? 'null'}`;

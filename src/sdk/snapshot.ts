@@ -16,7 +16,7 @@ export function glance(options: RequestOptions): GovernedRequest {
   const { path, body } = options;
   const method = String(options.method).toLowerCase();
   const readable = typeof body === 'object' && body !== null && isFieldBody(body);
-  const view = !readable ? undefined : body instanceof FormData ? FormBody.of(body) : new PeekBody(body);
+  const view = readable ? new PeekBody(body) : undefined;
   return { method, path: String(path), url: undefined, operation: classify(method, String(path)), foreign: false, body: view };
 }
 
@@ -28,7 +28,7 @@ export function snapshot(client: Groq, options: RequestOptions, build: Build): G
   const { body } = options;
   if (options.fetchOptions) options.fetchOptions = { ...options.fetchOptions };
   if (options.query) options.query = { ...options.query };
-  options.headers = copyOfHeaders(options.headers);
+  if (options.headers) options.headers = copyOfHeaders(options.headers);
   const readable = body === undefined || body === null || (typeof body === 'object' && isFieldBody(body));
   const steered =
     decidesRequest(client.fetchOptions) ||
@@ -39,7 +39,7 @@ export function snapshot(client: Groq, options: RequestOptions, build: Build): G
   if (steered || rewritten) return snapshotBuilt(client.baseURL, options, build);
   const method = String(options.method).toLowerCase();
   // Streams and bytes pass where nothing has to be read of them, and are refused by the rules where something has.
-  const fields = !readable ? undefined : body instanceof FormData ? FormBody.of(body) : body ? JsonBody.of(body) : undefined;
+  const fields = readable && body ? fieldsOf(body) : undefined;
   if (typeof options.path === 'string' && !options.defaultBaseURL) {
     const operation = classifyExact(method, options.path);
     if (operation) return { method, path: options.path, url: undefined, operation, foreign: false, body: fields };
@@ -86,7 +86,14 @@ function bodyOf(body: unknown): JsonBody | FormBody | undefined {
   }
 }
 
+function fieldsOf(body: object): JsonBody | FormBody {
+  const isPlain = Object.getPrototypeOf(body) === Object.prototype;
+  return !isPlain && body instanceof FormData ? FormBody.of(body) : JsonBody.of(body);
+}
+
 function isFieldBody(body: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(body);
+  if (prototype === Object.prototype || prototype === null) return !(Symbol.asyncIterator in body || Symbol.iterator in body);
   if (body instanceof FormData) return true;
   if (Array.isArray(body) || ArrayBuffer.isView(body) || body instanceof ArrayBuffer || body instanceof URLSearchParams)
     return false;

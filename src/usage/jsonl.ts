@@ -16,6 +16,7 @@ export interface JsonlUsageLog extends UsageLog {
   readonly skippedLines: number;
 }
 
+/** Where to write, and how durably. */
 export interface JsonlUsageLogOptions {
   /** The file. It is created with mode 0600; its directory must exist. */
   readonly path: string;

@@ -105,6 +105,16 @@ describe('memory stays bounded', () => {
     expect([isKept.slice(-60).every(Boolean), isKept.slice(0, -130).some(Boolean)]).toEqual([true, false]);
   });
 
+  it('an account of a rolling window is kept from its last booking on, also for a clock that is slow', async () => {
+    const store = memoryBudgetStore();
+    const later = NOW + 9 * HOUR;
+    await store.reserve(hold('long', NOW, NOW + 10 * HOUR, 'rolling', { rollingMs: MINUTE }));
+    await store.settle({ id: 'long', spentNanos: 5, at: later });
+    const spentAt = async (at: number) => (await store.read(['rolling'], at))[0]?.spentNanos;
+    for (let n = 0; n < 10; n++) await store.reserve(hold(`h${n}`, later + 2 * MINUTE, later + HOUR, `a${n}`));
+    expect([await spentAt(later + MINUTE - 1), await spentAt(later + MINUTE)]).toEqual([5, 0]);
+  });
+
   it('a call leaves nothing behind', async () => {
     setFlagsFromString('--expose-gc');
     const collect = runInNewContext('gc') as () => void;
