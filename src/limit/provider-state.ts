@@ -75,8 +75,9 @@ export class ProviderState {
         bucket = new RefillBucket(kind, windowMs, max, now);
         this.buckets = [...this.buckets, bucket];
       }
-      // The attempt that brought the word is still out, and counted in it.
-      const isAlone = this.pause.inFlight <= 1;
+      // What is out was taken with an estimate and is corrected when it ends; the provider counted something else for it, so
+      // its word on top of that would count the difference twice.
+      const isAlone = this.pause.inFlight === 0;
       bucket.learn(max, remaining !== undefined && remaining >= 0 ? remaining : undefined, isAlone, at, now);
     }
     const until = at + (snapshot.pauseMs ?? 0);
