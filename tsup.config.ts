@@ -11,6 +11,8 @@ export default defineConfig({
   noExternal: ['p-queue'],
   // tsup sets baseUrl, which TypeScript 6 rejects.
   dts: { compilerOptions: { ignoreDeprecations: '6.0' } },
+  // Deno and the edge know Node's modules by this name only.
+  removeNodeProtocol: false,
   sourcemap: true,
   clean: true,
 });

@@ -1,6 +1,9 @@
 // The mock over loopback HTTP, for clients that bring their own fetch.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
+// Not written out, so that bundlers for places without servers leave it alone.
+const HTTP = 'node:http';
+
 /** Where to listen. */
 export interface MockListenOptions {
   /** Default 0: any free port. */
@@ -21,7 +24,7 @@ export interface MockServer {
 type Fetch = (input: string, init: RequestInit) => Promise<Response>;
 
 export async function listen(fetch: Fetch, { port = 0, host = '127.0.0.1' }: MockListenOptions): Promise<MockServer> {
-  const { createServer } = await import('node:http');
+  const { createServer } = (await import(HTTP)) as typeof import('node:http');
   const server = createServer((request, response) => {
     const { port: bound } = addressOf(server.address());
     void serve(fetch, `http://${host}:${bound}`, request, response);

@@ -118,7 +118,7 @@ export class LineFile {
 
   async #open(): Promise<FileHandle> {
     const { path } = this.#options;
-    const { open } = await import('node:fs/promises');
+    const { open } = await fileSystem();
     const file = await open(path, 'a+', 0o600).catch((error: unknown) => {
       const missing = codeOf(error) === 'ENOENT';
       throw missing ? new Error(`Cannot write ${path}: its directory does not exist`, { cause: error }) : error;
@@ -161,7 +161,7 @@ export class LineFile {
  * too. Of a line longer than 1 MiB only the beginning is returned.
  */
 export async function* readLines(path: string): AsyncGenerator<readonly string[], void, undefined> {
-  const { open } = await import('node:fs/promises');
+  const { open } = await fileSystem();
   const file = await open(path, 'r').catch((error: unknown) => {
     if (codeOf(error) === 'ENOENT') return undefined;
     throw error;
@@ -190,4 +190,11 @@ export async function* readLines(path: string): AsyncGenerator<readonly string[]
 
 function codeOf(error: unknown): unknown {
   return error instanceof Error && 'code' in error ? error.code : undefined;
+}
+
+// Not written out, so that bundlers for places without files leave it alone.
+const FILE_SYSTEM = 'node:fs/promises';
+
+async function fileSystem(): Promise<typeof import('node:fs/promises')> {
+  return (await import(FILE_SYSTEM)) as typeof import('node:fs/promises');
 }

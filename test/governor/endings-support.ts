@@ -1,7 +1,6 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { expect } from 'vitest';
 import type { Accuracy, CallOutcome } from '../../src/usage/usage-log';
+import { collectGarbage } from '../garbage';
 import { MESSAGES, MODEL, type Scene, type SceneOptions, holdOf, scene, until } from './support';
 
 export const PARAMS = { model: MODEL, messages: MESSAGES, max_completion_tokens: 100 };
@@ -34,14 +33,11 @@ export async function expectBooked({ client, clock, governor, mock, records }: S
   expect((await governor.reconcile()).gaps).toEqual([]);
 }
 
-setFlagsFromString('--expose-gc');
-const gc = runInNewContext('gc') as () => void;
-
 /** Collects garbage until the condition holds. */
 export async function collectUntil(condition: () => boolean, most = 200): Promise<void> {
   for (let rounds = 0; !condition(); rounds++) {
     if (rounds > most) throw new Error('nothing was collected');
-    gc();
+    collectGarbage();
     await new Promise((resolve) => setImmediate(resolve));
   }
 }

@@ -366,6 +366,7 @@ describe('options that override what create() was given', () => {
     let reads = 0;
     const thenable = Object.fromEntries([
       [
+        // oxlint-disable-next-line unicorn/no-thenable -- a hostile caller's body
         'then',
         (resolve: (value: unknown) => void) =>
           resolve({ method: 'post', path: CHAT, body: reads++ === 0 ? good : { ...good, model: FORBIDDEN } }),

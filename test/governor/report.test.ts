@@ -41,6 +41,7 @@ describe('report()', () => {
         costUsd: (SMALL_COST + LARGE_COST) / 1e9,
         topModel: LARGE,
         budgetUsd: 0.001,
+        budgetSpentNanos: SMALL_COST + LARGE_COST,
         budgetUsed: (SMALL_COST + LARGE_COST) / 1_000_000,
       },
       {

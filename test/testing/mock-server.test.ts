@@ -90,14 +90,18 @@ it('makes no more than the client takes', async () => {
 });
 
 it('breaks connections as it is told', async () => {
+  // Deno's fetch sends a request again, once, if the connection ends before an answer (denoland/deno#35610).
+  mock.reply('chat.completions', { networkError: 'ECONNRESET' }).persist();
+  expect(await failure(groq.chat.completions.create(ask()))).toBeInstanceOf(Groq.APIConnectionError);
+  mock.reset();
   mock.reply('chat.completions', [
-    { networkError: 'ECONNRESET' },
     { stream: ['a'], cutAfter: 1, how: 'reset' },
     { stream: ['a'], cutAfter: 1 },
   ]);
-  expect(await failure(groq.chat.completions.create(ask()))).toBeInstanceOf(Groq.APIConnectionError);
   const reset = await groq.chat.completions.create(streaming);
-  expect((await clock.runUntil(drain(reset))).error).toMatchObject({ message: 'terminated' });
+  // Node, Bun and Deno, each in its own words.
+  const message: unknown = expect.stringMatching(/^terminated$|^ECONNRESET: |^error reading a body from connection/);
+  expect((await clock.runUntil(drain(reset))).error).toMatchObject({ name: 'TypeError', message });
   const cut = await groq.chat.completions.create(streaming);
   expect(await clock.runUntil(drain(cut))).toMatchObject({ error: undefined, chunks: [{}] });
 });
