@@ -65,7 +65,7 @@ export function gate() {
   const fetch = (_url, { signal }) =>
     new Promise((resolve, reject) => {
       signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-      opened.then(() => resolve(completion()));
+      void opened.then(() => resolve(completion()));
     });
   return { open, fetch };
 }

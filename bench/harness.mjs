@@ -17,6 +17,13 @@ export function report(row) {
   else console.log(row);
 }
 
+/** Ends the process, whatever is still under way in it, once all rows have been sent. */
+export function finish() {
+  process.once('disconnect', () => process.exit());
+  if (process.connected) process.disconnect();
+  else process.exit();
+}
+
 /** The usual row: two figures of the same run and their ratio. */
 export function compare(what, unit, results, { plain = 'plain', governed = 'governed', goal } = {}) {
   report({ what, unit, plain: results[plain].value, governed: results[governed].value, ratio: results[governed].ratio, goal });

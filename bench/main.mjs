@@ -18,6 +18,8 @@ const CASES = [
   { file: 'size', title: '7. loading', processes: 1 },
 ];
 
+const CASE_TIMEOUT_MS = 10 * 60_000;
+
 const { values: options } = parseArgs({ options: { quick: { type: 'boolean', default: false }, only: { type: 'string' } } });
 const only = options.only?.split(',').map(Number);
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -28,8 +30,9 @@ for (const [index, { file, title, processes }] of CASES.entries()) {
   if (only && !only.includes(index + 1)) continue;
   const runs = [];
   for (let run = 0; run < (options.quick ? 1 : processes); run++) {
-    process.stderr.write(`${title} …\n`);
+    const from = performance.now();
     runs.push(await runCase(file));
+    process.stderr.write(`${title}: ${((performance.now() - from) / 1000).toFixed(0)} s\n`);
   }
   sections.push({ title, rows: merged(runs) });
 }
@@ -47,11 +50,14 @@ function runCase(file) {
   const rows = [];
   return new Promise((resolve) => {
     const child = fork(new URL(`cases/${file}.mjs`, import.meta.url), {
-      execArgv: ['--expose-gc', '--max-old-space-size=6144'],
+      // Collecting on demand would otherwise make functions old, and their code thrown away.
+      execArgv: ['--expose-gc', '--no-flush-bytecode', '--max-old-space-size=6144'],
       env: { ...process.env, BENCH_QUICK: options.quick ? '1' : '0' },
     });
     child.on('message', (row) => rows.push(row));
+    const watchdog = setTimeout(() => child.kill('SIGKILL'), CASE_TIMEOUT_MS);
     child.on('exit', (code, signal) => {
+      clearTimeout(watchdog);
       if (code !== 0) rows.push({ what: `FAILED: ${file}.mjs ended with ${signal ?? code}`, failed: true });
       resolve(rows);
     });

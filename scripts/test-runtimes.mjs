@@ -39,16 +39,19 @@ let skipped = 0;
 for (const { name, probe, command } of chosen) {
   const fetched = performance.now();
   const probed = probe && shell(probe, name);
-  if (probed && probed.status !== 0) {
+  // Where npm does not run install scripts, `node` is still this one.
+  const isOther = probed && !`${probed.stdout}`.includes(name.slice(name.indexOf('@') + 1));
+  if (probed && (probed.status !== 0 || isOther)) {
     skipped++;
-    const reason = `${probed.stderr}`.split('\n').find((line) => /error/i.test(line)) ?? 'no reason given';
+    const said = `${probed.stderr}\n${probed.error ?? ''}`.split('\n').find((line) => /error/i.test(line));
+    const reason = said ?? (isOther ? `it says that it is ${probed.stdout.trim()}` : 'no reason given');
     console.log(`skipped ${name}: it could not be fetched or started (${seconds(fetched)}): ${reason}`);
     continue;
   }
   const started = performance.now();
-  const { status, stdout, stderr } = shell(command, probe && name);
-  const counts = /Tests: \d+ passed, \d+ failed, \d+ skipped/.exec(stdout)?.[0] ?? 'no tests ran';
-  const ok = status === 0 && !counts.startsWith('Tests: 0 passed');
+  const { status, stdout, stderr, error } = shell(command, probe && name);
+  const counts = /Tests: \d+ passed, \d+ failed, \d+ skipped/.exec(stdout)?.[0] ?? `no tests ran, ${error ?? `exit ${status}`}`;
+  const ok = status === 0 && /^Tests: [1-9]/.test(counts);
   console.log(`${ok ? 'ok     ' : 'FAILED '} ${name}: ${counts} (${seconds(started)})`);
   if (ok) continue;
   failed++;

@@ -3,7 +3,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import * as groq from '../fixtures.mjs';
-import { compare, inTurns, pick, quietQuarter, timeInFlight, timeSerially, wallWatch } from '../harness.mjs';
+import { compare, finish, inTurns, pick, quietQuarter, timeInFlight, timeSerially, wallWatch } from '../harness.mjs';
 
 const server = fork(new URL('../server.mjs', import.meta.url), { execArgv: [] });
 const [port] = await once(server, 'message');
@@ -28,5 +28,4 @@ compare('over HTTP, 100 in flight', 'calls/s', busy, { goal: ['>=', 0.9] });
 compare('  plain against plain (noise)', 'calls/s', busy, { governed: 'again' });
 
 server.kill();
-process.disconnect?.();
-process.exit();
+finish();

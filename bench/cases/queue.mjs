@@ -2,13 +2,25 @@
 
 import { memoryRateLimiter } from '../dist/index.js';
 import * as groq from '../fixtures.mjs';
-import { liveHeap, median, pick, randomSource, report, settle, thousands, trimmedMean, workWatch } from '../harness.mjs';
+import {
+  finish,
+  liveHeap,
+  median,
+  pick,
+  randomSource,
+  report,
+  settle,
+  thousands,
+  trimmedMean,
+  workWatch,
+} from '../harness.mjs';
 
 const LARGE = pick(20_000, 100_000);
 const SMALL = LARGE / 10;
 const CLIENT_LARGE = pick(3000, 100_000);
 const CLIENT_SMALL = CLIENT_LARGE / 10;
 const ABORTS = pick(100, 500);
+const WARM_UPS = 5;
 const PRIORITIES = 4;
 
 const ignore = () => {};
@@ -170,7 +182,7 @@ for (const { name, makeQueue, base, small, large, goals, times } of [
     judged: 'governed',
   });
 
-  await abortOne(makeQueue, small);
+  for (let time = 0; time < WARM_UPS; time++) for (const make of [base, makeQueue]) await abortOne(make, small);
   const aborts = { small: [], large: [], plain: [] };
   for (let time = 0; time < times; time++) {
     aborts.plain.push(await abortOne(base, small));
@@ -183,7 +195,8 @@ for (const { name, makeQueue, base, small, large, goals, times } of [
   report({ what: abort(small), unit: 'µs', plain: abortPlain, governed: abortSmall, ...abortGoal });
   report({ what: abort(large), unit: 'µs', governed: abortLarge, ratio: abortLarge / abortSmall, ...abortGoal });
 
-  await drain(makeQueue, small);
+  // As warm for the short queue as for the long one.
+  await drain(makeQueue, large);
   const drains = { small: [], large: [], plain: [] };
   for (let time = 0; time < times; time++) {
     if (base === plainCalls) drains.plain.push(await drain(base, small));
@@ -207,3 +220,6 @@ for (const { name, makeQueue, base, small, large, goals, times } of [
   });
   report({ what: `${name}: join the queue, each`, unit: 'µs', governed: median(drains.large.map(({ joinUs }) => joinUs)) });
 }
+
+// Calls still wait for others that hang.
+finish();

@@ -7,6 +7,9 @@ const errorClasses = (Object.entries(sdk) as [string, unknown][]).filter(
   (entry): entry is [string, new (...args: never[]) => Error] => entry[0].endsWith('Error'),
 );
 
+// Where an error was made, which Bun writes on it beside the stack.
+const PLACE = new Set(['line', 'column', 'sourceURL', 'originalLine', 'originalColumn']);
+
 /** A value as plain data: classes by identity, errors and responses with all that they show. */
 export function described(value: unknown, seen: readonly unknown[] = []): unknown {
   if (typeof value === 'function') return `[function ${value.name}]`;
@@ -35,7 +38,9 @@ export function described(value: unknown, seen: readonly unknown[] = []): unknow
 }
 
 function describedError(error: Error, seen: readonly unknown[]): unknown {
-  const own = Object.getOwnPropertyNames(error).filter((name) => name !== 'stack' && name !== 'message');
+  const own = Object.getOwnPropertyNames(error)
+    .filter((name) => name !== 'stack' && name !== 'message')
+    .filter((name) => Object.prototype.propertyIsEnumerable.call(error, name) || !PLACE.has(name));
   return {
     instanceOf: errorClasses.filter(([, type]) => error instanceof type).map(([name]) => name),
     class: error.constructor.name,
