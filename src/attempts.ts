@@ -3,7 +3,7 @@
 import type { Assessment } from './assessment';
 import type { Context } from './context';
 import { demandOf } from './demand';
-import { RateLimitWaitError, StoreError } from './errors';
+import { RateLimitWaitError, StoreError, isGovernanceError } from './errors';
 import { random } from './id';
 import { isKey } from './keys/key-provider';
 import { LEAST_OUTPUT, outputFields } from './policy/rules';
@@ -11,6 +11,7 @@ import type { LimitSnapshot, Slot } from './limit/rate-limiter';
 import { limitOfError } from './sdk/limit-error';
 import { limitsOfHeaders, retryAfterMsOfHeaders } from './sdk/limit-headers';
 import type { TokenUsage } from './sdk/usage';
+import { isThenable, onRejection } from './thenable';
 
 /** How a retry that the SDK is about to make is to go on: not at all, or without the SDK's own wait. */
 export type RetryAdvice = 'surface' | 'retry-now' | undefined;
@@ -33,6 +34,7 @@ export class Attempts {
   #count = 0;
   #unanswered = 0;
   #notBefore = 0;
+  #backOffMs = 0;
   #waitMs = 0;
   #movedKey = false;
   #hasLowered = false;
@@ -82,14 +84,15 @@ export class Attempts {
     } catch (error) {
       taken = Promise.reject(error as Error);
     }
-    if (taken instanceof Promise) return this.#wait(taken, signal);
+    if (isThenable(taken)) return this.#wait(Promise.resolve(taken), signal);
     this.#slot = taken;
     return undefined;
   }
 
   async #beginLater(signal: AbortSignal | undefined): Promise<void> {
     const { clock } = this.#context;
-    const early = this.#notBefore - clock.now();
+    // A clock that was set back must not make the wait longer.
+    const early = Math.min(this.#notBefore - clock.now(), this.#backOffMs);
     if (early > 0) {
       await clock.sleep(early, signal);
       this.#waitMs += early;
@@ -108,11 +111,12 @@ export class Attempts {
       return;
     }
     try {
+      const began = context.clock.now();
       this.#slot = await turn;
-      this.#waitMs += this.#slot.waitedMs;
+      this.#waitMs += this.#slot.waitedMs ?? Math.max(0, context.clock.now() - began);
     } catch (error) {
       if (signal?.aborted) throw error;
-      if (error instanceof RateLimitWaitError)
+      if (isWaitRefusal(error))
         throw new RateLimitWaitError({
           ...assessment.subject,
           limit: error.limit,
@@ -128,7 +132,7 @@ export class Attempts {
   }
 
   #observeRefusal(error: unknown): void {
-    if (!(error instanceof RateLimitWaitError)) return;
+    if (!isWaitRefusal(error)) return;
     const { id, team, model, operation } = this.#assessment;
     const { events, clock } = this.#context;
     events.emit('call-denied', {
@@ -149,7 +153,7 @@ export class Attempts {
     this.#count++;
     this.#unanswered++;
     const slot = this.#slot;
-    if (slot) this.#quietly('rateLimiter', () => slot.begin());
+    if (slot?.begin) this.#quietly('rateLimiter', () => slot.begin?.());
   }
 
   /** The attempt ended without an answer. `sent` is false if it certainly never reached the provider. */
@@ -174,6 +178,7 @@ export class Attempts {
     const waitMs = retryAfterMsOfHeaders(headers, now) ?? this.#backoffMs();
     if (waitMs > context.maxRetryAfterMs) return 'surface';
     this.#notBefore = now + waitMs;
+    this.#backOffMs = waitMs;
     return 'retry-now';
   }
 
@@ -292,7 +297,7 @@ export class Attempts {
     const report = (error: unknown): void => this.#emitUnavailable(store, store === 'keys' ? 'key' : 'acquire', error);
     try {
       const returned = run();
-      if (returned instanceof Promise) returned.catch(report);
+      onRejection(returned, report);
     } catch (error) {
       report(error);
     }
@@ -321,6 +326,11 @@ export class Attempts {
       retryAfterMs,
     });
   }
+}
+
+// Of this copy of the package or another.
+function isWaitRefusal(error: unknown): error is RateLimitWaitError {
+  return isGovernanceError(error) && error.code === 'rate-limit-wait';
 }
 
 // As the SDK decides it.

@@ -4,6 +4,7 @@ import type { BudgetStore, Settlement } from './budget/budget-store';
 import type { Clock } from './clock';
 import type { Events } from './events';
 import type { TeamRules } from './settings';
+import { isThenable } from './thenable';
 import type { UsageLog, UsageRecord } from './usage/usage-log';
 
 /** What an ended call costs, and where that is to be booked. */
@@ -30,8 +31,10 @@ export class Bookkeeper {
   readonly #usageLog: UsageLog;
   readonly #events: Events;
   readonly #alerts: Alerts;
-  #open = 0;
-  #waiting: (() => void)[] = [];
+  /** What is on its way to a store for the first time, and what is tried again. */
+  readonly #pending: Set<object> = new Set();
+  readonly #retrying: Set<object> = new Set();
+  #waiting: { readonly left: Set<object>; readonly resolve: () => void }[] = [];
 
   constructor(parts: { clock: Clock; budgetStore: BudgetStore; usageLog: UsageLog; events: Events; alerts: Alerts }) {
     this.#clock = parts.clock;
@@ -47,66 +50,82 @@ export class Bookkeeper {
       this.#announce(record);
       return;
     }
-    this.#open++;
     const settlement: Settlement = { id: charge.id, spentNanos: charge.costNanos, at: this.#clock.now(), usage: record };
+    this.#pending.add(settlement);
     void this.#settle(settlement, charge, record);
   }
 
-  /** Resolves when everything booked so far is where it belongs, or has been given up. */
-  settled(): Promise<void> {
-    return this.#open === 0 ? Promise.resolve() : new Promise((resolve) => this.#waiting.push(resolve));
+  release(holdId: string): void {
+    const settlement: Settlement = { id: holdId, spentNanos: 0, at: this.#clock.now() };
+    this.#pending.add(settlement);
+    void this.#tryAgain(
+      settlement,
+      'budgetStore',
+      'settle',
+      holdId,
+      async () => void (await this.#budgetStore.settle(settlement)),
+    );
+  }
+
+  /**
+   * Resolves when everything booked up to now has been told to its store once. With `'retries'`, when what failed then has been
+   * told, or given up, as well.
+   */
+  settled(including?: 'retries'): Promise<void> {
+    const left = new Set([...this.#pending, ...(including ? this.#retrying : [])]);
+    if (left.size === 0) return Promise.resolve();
+    return new Promise<void>((resolve) => {
+      const waiter = { left, resolve: () => resolve() };
+      this.#waiting.push(waiter);
+    }).then(() => (including && this.#retrying.size > 0 ? this.settled(including) : undefined));
   }
 
   async #settle(settlement: Settlement, charge: Charge, record: UsageRecord): Promise<void> {
-    for (let tries = 0; ; tries++) {
-      try {
-        const { states } = await this.#budgetStore.settle(settlement);
-        if (charge.accounts) this.#alerts.look(record.team, charge.accounts, states, settlement.at, settlement.spentNanos);
-        break;
-      } catch (error) {
-        this.#events.emit('store-unavailable', {
-          at: this.#clock.now(),
-          store: 'budgetStore',
-          during: 'settle',
-          callId: charge.id,
-          error,
-        });
-        const delay = RETRY_DELAYS_MS[tries];
-        if (delay === undefined) break;
-        await this.#clock.sleep(delay);
-      }
-    }
-    this.#announce(record);
-    this.#done();
+    const failure = await this.#tryAgain(settlement, 'budgetStore', 'settle', charge.id, async () => {
+      const { states } = await this.#budgetStore.settle(settlement);
+      if (charge.accounts) this.#alerts.look(record.team, charge.accounts, states, settlement.at, settlement.spentNanos);
+    });
+    // Given up: the hold is charged in full when it expires.
+    if (!failure) this.#announce(record);
   }
 
   #write(record: UsageRecord): void {
+    let written: unknown;
     try {
-      const written = this.#usageLog.record(record);
-      if (!(written instanceof Promise)) return;
-      this.#open++;
-      written.catch((error: unknown) => this.#failedToWrite(record, error)).finally(() => this.#done());
+      written = this.#usageLog.record(record);
     } catch (error) {
-      this.#open++;
-      void this.#failedToWrite(record, error).finally(() => this.#done());
+      written = Promise.reject(error as Error);
     }
+    if (!isThenable(written)) return;
+    let first: PromiseLike<unknown> | undefined = written;
+    this.#pending.add(record);
+    void this.#tryAgain(record, 'usageLog', 'record', record.id, async () => {
+      const attempt = first ?? this.#usageLog.record(record);
+      first = undefined;
+      await attempt;
+    });
   }
 
-  async #failedToWrite(record: UsageRecord, first: unknown): Promise<void> {
-    let error = first;
-    for (const delay of RETRY_DELAYS_MS) {
-      this.#events.emit('store-unavailable', {
-        at: this.#clock.now(),
-        store: 'usageLog',
-        during: 'record',
-        callId: record.id,
-        error,
-      });
-      await this.#clock.sleep(delay);
+  /** Runs until it succeeds or is given up; true in the latter case. */
+  async #tryAgain(
+    token: object,
+    store: 'budgetStore' | 'usageLog',
+    during: 'settle' | 'record',
+    callId: string,
+    run: () => Promise<void>,
+  ): Promise<boolean> {
+    for (let tries = 0; ; tries++) {
       try {
-        return await this.#usageLog.record(record);
-      } catch (again) {
-        error = again;
+        await run();
+        this.#done(token);
+        return false;
+      } catch (error) {
+        this.#events.emit('store-unavailable', { at: this.#clock.now(), store, during, callId, error });
+        const delay = RETRY_DELAYS_MS[tries];
+        if (delay !== undefined) this.#retrying.add(token);
+        if (this.#pending.delete(token) || delay === undefined) this.#done(token, delay !== undefined);
+        if (delay === undefined) return true;
+        await this.#clock.sleep(delay);
       }
     }
   }
@@ -115,10 +134,11 @@ export class Bookkeeper {
     if (record.outcome !== 'denied') this.#events.emit('call-settled', record);
   }
 
-  #done(): void {
-    if (--this.#open > 0) return;
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const resolve of waiting) resolve();
+  #done(token: object, goesOn = false): void {
+    this.#pending.delete(token);
+    if (!goesOn) this.#retrying.delete(token);
+    if (this.#waiting.length === 0) return;
+    for (const waiter of this.#waiting) if (waiter.left.delete(token) && waiter.left.size === 0) waiter.resolve();
+    this.#waiting = this.#waiting.filter(({ left }) => left.size > 0);
   }
 }

@@ -9,6 +9,7 @@ import { outputFields } from './policy/rules';
 import { policyCall } from './policy/apply';
 import { JsonBody } from './sdk/body';
 import type { OperationKind } from './sdk/operation';
+import { onRejection } from './thenable';
 import { usageRecord } from './record';
 import { type Booking, type Evidence, booking } from './settlement';
 import type { CallOutcome } from './usage/usage-log';
@@ -63,6 +64,11 @@ export class Call {
     return this.#sent !== undefined;
   }
 
+  /** True if the request goes to another origin than the client's. */
+  get isForeign(): boolean {
+    return this.#assessment?.request.foreign ?? false;
+  }
+
   /** The method that was decided on. */
   get method(): string | undefined {
     return this.#sent?.method;
@@ -111,8 +117,11 @@ export class Call {
     if (pending) await pending;
     this.#refuse(assessment);
     try {
-      this.#admitted(assessment, await hold(assessment, this.#context, this.#context.budgetStore), streaming);
+      const held = await hold(assessment, this.#context, this.#context.budgetStore);
+      if (!this.#ended) this.#admitted(assessment, held, streaming);
+      else if (held.stored) this.#context.release(this.id);
     } catch (error) {
+      if (this.#ended) return;
       throw isGovernanceError(error) ? this.#denied(error) : error;
     }
   }
@@ -210,7 +219,7 @@ export class Call {
     for (const policy of context.policies) {
       try {
         const returned: unknown = policy.ended?.(policyCall(assessment), record);
-        if (returned instanceof Promise) returned.catch(() => {});
+        onRejection(returned, () => {});
       } catch {
         // A policy that fails afterwards must not change how the call ended.
       }
@@ -221,8 +230,12 @@ export class Call {
     let nanos = this.#held?.nanos ?? 0;
     if (this.#context.passive && evidence.kind !== 'usage') {
       // Calls that nothing is decided about are measured only when they have to be.
-      measure(assessment, this.#context);
-      nanos = assessment.upperNanos(assessment.outputBound ?? 0);
+      try {
+        measure(assessment, this.#context);
+        nanos = assessment.upperNanos(assessment.outputBound ?? 0);
+      } catch {
+        // Without a price that fits there is nothing to estimate with.
+      }
     }
     const unanswered = evidence.kind === 'nothing' ? 0 : (this.#attempts?.unanswered ?? 0);
     try {

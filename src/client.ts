@@ -12,7 +12,7 @@ import type { Call } from './call';
 import type { Binding } from './context';
 import type { Governance } from './governance';
 import { Governor } from './governor';
-import { seal, send, turn, ungoverned } from './sdk/attempt';
+import { orAborted, seal, send, turn, ungoverned } from './sdk/attempt';
 import { checkBinding } from './options';
 import { loggerOf } from './sdk/logger';
 import { GovernedPromise } from './sdk/promise';
@@ -84,7 +84,7 @@ export class GovernedGroq extends Groq {
     const taken = this.governor.passive ? glance(options) : snapshot(this, options, (each) => super.buildRequest(each));
     const request = taken instanceof Promise ? await taken : taken;
     const held = call.admit(request, retries ?? options.maxRetries ?? this.maxRetries, options.stream === true);
-    if (held) await held;
+    if (held) await orAborted(held, call, options.signal);
     calls.set(options, call);
     return options;
   }
@@ -114,7 +114,8 @@ export class GovernedGroq extends Groq {
   /** Once per attempt: note when it leaves and what comes back. */
   override fetchWithTimeout(...args: Parameters<Groq['fetchWithTimeout']>): Promise<Response> {
     const call = args[1] && calls.get(args[1]);
-    if (call) return send(call, super.fetchWithTimeout(...args));
+    // What has ended has been booked: the same request must not leave again.
+    if (call && (!call.ended || this.governor.passive)) return send(call, super.fetchWithTimeout(...args));
     return this.governor.passive ? super.fetchWithTimeout(...args) : Promise.reject(ungoverned(args));
   }
 }

@@ -49,6 +49,8 @@ export interface Context {
   accountsOf(rule: BudgetRule): Accounts;
   /** Looks at budgets as a hold has found them, for alerts. */
   noticed(team: string, accounts: readonly Account[], states: readonly BudgetState[], at: number): void;
+  /** Frees a hold that came too late for its call. */
+  release(holdId: string): void;
   /** Settles the hold, writes the record and looks for alerts. Never throws; what fails is tried again. */
   book(charge: Charge, record: UsageRecord): void;
 }

@@ -1,3 +1,4 @@
+import { onRejection } from './thenable';
 import type { GovernanceError } from './errors';
 import type { UsageRecord } from './usage/usage-log';
 
@@ -114,7 +115,7 @@ export class Events {
     for (const listener of listeners) {
       try {
         const returned: unknown = listener(value);
-        if (returned instanceof Promise) returned.catch(() => {});
+        onRejection(returned, () => {});
       } catch {
         // The call that this is about must end as it would have without the listener.
       }

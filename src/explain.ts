@@ -109,10 +109,14 @@ function lookingAt(store: BudgetStore): Pick<BudgetStore, 'reserve' | 'settle'> 
 
 async function explainBudgets(assessment: Assessment, context: Context, nanos: number): Promise<ExplainedLimit[]> {
   const { all, accounts } = holdLines(assessment, context, nanos);
-  const states = await context.budgetStore.read(
-    accounts.map(({ name }) => name),
-    assessment.at,
-  );
+  const states = await context.budgetStore
+    .read(
+      accounts.map(({ name }) => name),
+      assessment.at,
+    )
+    // That the store is away has been told as the reason; there is nothing to show of it.
+    .catch(() => undefined);
+  if (states === undefined) return [];
   return all.map(({ account, window }) => {
     const rule = ruleOf(accounts, account);
     const state = states.find((each) => each.account === account);

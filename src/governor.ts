@@ -22,6 +22,13 @@ import { operationNamed } from './sdk/operation';
 import { type BudgetRule, type TeamRules, teamRules } from './settings';
 import { memoryUsageLog } from './usage/memory';
 
+// A process may hold an ESM and a CommonJS copy of this package, so `instanceof` alone cannot tell.
+const BRAND = Symbol.for('governed-groq.governor');
+
+function isGovernor(value: Governance | Governor | undefined): value is Governor {
+  return typeof value === 'object' && BRAND in value;
+}
+
 /** Whom `explain()` asks for, and what about. */
 export interface ExplainOptions {
   readonly team?: string;
@@ -31,9 +38,32 @@ export interface ExplainOptions {
   readonly operation?: string;
 }
 
+// What is changed in the caller's object afterwards changes no rule.
+function copyOf({ teams, organization, ...rest }: Governance): Governance {
+  return {
+    ...rest,
+    ...(teams && { teams: structuredClone(teams) }),
+    ...(organization && { organization: structuredClone(organization) }),
+  };
+}
+
 const DEFAULT_HOLD_TIMEOUT_MS = 15 * 60_000;
 const DEFAULT_MAX_RETRY_AFTER_MS = 60_000;
 const MAX_LABELS = 1000;
+// Without any of these there is nothing to govern by.
+const RESTRICTING = [
+  'teams',
+  'organization',
+  'policies',
+  'keys',
+  'unpricedModels',
+  'allowOperations',
+  'defaultTeam',
+  'rateLimiter',
+  'queueTimeoutMs',
+  'maxQueueSize',
+  'maxRetryAfterMs',
+] as const;
 
 /**
  * Decides, holds, queues and books. One governor may serve many clients, of groq-sdk or not: it knows nothing of them.
@@ -50,7 +80,8 @@ export class Governor {
   #logger: AlertLogger | undefined;
 
   constructor(governance: Governance = {}) {
-    this.#governance = { ...defineGovernance(governance) };
+    Object.defineProperty(this, BRAND, { value: true });
+    this.#governance = copyOf(defineGovernance(governance));
     const clock = governance.clock ?? systemClock;
     const budgetStore = governance.budgetStore ?? memoryBudgetStore();
     const rateLimiter = governance.rateLimiter ?? memoryRateLimiter({ clock });
@@ -71,9 +102,7 @@ export class Governor {
       policies: policies ?? [],
       allowedOperations: new Set(allowOperations),
       calibration: new Calibration(),
-      passive: [teams, organization, policies, keys, unpricedModels, allowOperations, defaultTeam].every(
-        (option) => option === undefined,
-      ),
+      passive: RESTRICTING.every((option) => governance[option] === undefined),
       observe: governance.mode === 'observe',
       onStoreFailure: governance.onStoreFailure ?? 'deny',
       knownTeams: teams ? Object.keys(teams).length : 0,
@@ -85,15 +114,15 @@ export class Governor {
       rulesFor: (team) => this.#rulesFor(team),
       accountsOf: (rule) => this.#accountsOf(rule),
       noticed: (team, accounts, states, at) => alerts.look(team, accounts, states, at, 0),
+      release: (holdId) => this.#bookkeeper.release(holdId),
       book: (charge, record) => this.#bookkeeper.book(charge, record),
     };
-    // What is changed in the object afterwards changes no rule.
     for (const team of Object.keys(teams ?? {})) this.#rulesFor(team);
   }
 
   /** A governance becomes a governor; a governor stays the one it is. */
   static from(governance: Governance | Governor | undefined): Governor {
-    return governance instanceof Governor ? governance : new Governor(governance);
+    return isGovernor(governance) ? governance : new Governor(governance);
   }
 
   /** True if nothing is configured: every call passes as it is, and its cost is recorded. */
@@ -160,7 +189,7 @@ export class Governor {
 
   /** Resolves when all that has ended is booked and written. Stores that were handed in stay open. */
   async close(): Promise<void> {
-    await this.#bookkeeper.settled();
+    await this.#bookkeeper.settled('retries');
     await this.#context.usageLog.flush?.();
     for (const store of this.#ownsStores) await store.close?.();
   }

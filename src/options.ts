@@ -160,6 +160,8 @@ export function defineGovernance<const Team extends string>(governance: Governan
 
 /** Every mistake in a governance, in the order of its fields. */
 export function governanceIssues(governance: unknown): ConfigIssue[] {
+  const strange = strangeObjects(governance);
+  if (strange.length > 0) return strange;
   const shape = governanceShape.safeParse(governance);
   if (!shape.success) return [...issuesOf('', governanceShape, governance), ...teamIssues(governance)];
   const checked = governance as Governance;
@@ -171,6 +173,28 @@ export function governanceIssues(governance: unknown): ConfigIssue[] {
   if (checked.organization) issues.push(...ruleIssues('organization', checked.organization, checked));
   for (const [name, options] of Object.entries(teams)) issues.push(...ruleIssues(`teams.${name}`, options, checked));
   return issues;
+}
+
+// A promise or a map has no fields to find fault with, and would pass for an empty object: for no rules at all.
+function strangeObjects(governance: unknown): ConfigIssue[] {
+  if (typeof governance !== 'object' || governance === null) return [];
+  const { teams, organization: shared } = governance as { teams?: unknown; organization?: unknown };
+  const parts: (readonly [path: string, part: unknown])[] = [
+    ['', governance],
+    ['teams', teams],
+    ['organization', shared],
+  ];
+  if (isPlain(teams)) for (const [name, options] of Object.entries(teams as object)) parts.push([`teams.${name}`, options]);
+  return parts
+    .filter(([, part]) => typeof part === 'object' && part !== null && !Array.isArray(part) && !isPlain(part))
+    .map(([path]) => ({ path, message: 'Expected a plain object. Is an await missing?' }));
+}
+
+function isPlain(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  // Objects of another realm have another Object.prototype, which is the end of its chain all the same.
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 function teamIssues(governance: unknown): ConfigIssue[] {

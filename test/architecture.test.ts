@@ -83,7 +83,7 @@ const FLOORS: readonly (readonly [name: string, files: RegExp])[] = [
   ['rules', /^(policy\/.*|settings\.ts|governance\.ts)/],
   ['wire', /^sdk\/(body|estimate|limit-error|limit-headers|operation|sse|tools|usage)\.ts$/],
   ['engines', /^(budget|limit|price|keys|usage|testing)\/.*/],
-  ['base', /^(clock|money|errors|id|events)\.ts$/],
+  ['base', /^(clock|money|errors|id|events|thenable)\.ts$/],
 ];
 const ENGINES = FLOORS.findIndex(([name]) => name === 'engines');
 

@@ -145,7 +145,7 @@ describe.each(CASES)('$name', ({ error, of, name, code, message, fields }) => {
   it('is told by its brand, which nobody sees, and asks LangChain not to retry', () => {
     expect(isGovernanceError(error)).toBe(true);
     expect(Object.keys(error).some((key) => key.includes('brand'))).toBe(false);
-    expect(Object.getOwnPropertySymbols({ ...error })).toEqual([]);
+    expect(Object.getOwnPropertySymbols(Object.assign({}, error))).toEqual([]);
     expect(Reflect.get(error, Symbol.for('langchain.errors.retryable'))).toBe(false);
   });
 

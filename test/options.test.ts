@@ -24,25 +24,29 @@ const POSITIVE = /^Expected a whole number of 1 or more, got /;
 const USD = /^Expected an amount in USD from 0 to 9007199, got /;
 const HOSTILE = [-1, 1.5, Number.NaN, Infinity, -Infinity, '30', null, {}, [], true, 2 ** 53, 1n];
 
-type Row = readonly [field: string, bad: readonly unknown[], message: RegExp, suffix?: string];
+type Row = readonly [field: string, bad: readonly unknown[], message: RegExp, suffix: string];
+
+/** A suffix that is left out is none. */
+const rows = (...given: readonly (readonly [string, readonly unknown[], RegExp, string?])[]): Row[] =>
+  given.map(([field, bad, message, suffix = '']) => [field, bad, message, suffix]);
 
 const LISTS = ['allowedModels', 'deniedModels', 'allowedTools', 'allowedServiceTiers'];
 const COUNTS = ['RPM', 'RPD', 'TPM', 'TPD', 'ITPM', 'OTPM', 'ASH', 'ASD'].map((limit) => `rateLimit${limit}`);
 const AMOUNTS = [-0.01, Number.NaN, Infinity, '5', null, [], true, 9_007_200, 5n];
 
-const RULE_ROWS: readonly Row[] = [
-  ...COUNTS.map((field): Row => [field, HOSTILE, COUNT]),
-  ...['maxTokensPerRequest', 'defaultMaxTokens'].map((field): Row => [field, [0, ...HOSTILE], POSITIVE]),
-  ...LISTS.map((field): Row => [field, ['x', 5, null, {}], /^Expected a list of names, got /]),
-  ...LISTS.map((field): Row => [field, [[''], [5], [null]], /^Expected a name that is not empty, got /, '.0']),
+const RULE_ROWS = rows(
+  ...COUNTS.map((field) => [field, HOSTILE, COUNT] as const),
+  ...['maxTokensPerRequest', 'defaultMaxTokens'].map((field) => [field, [0, ...HOSTILE], POSITIVE] as const),
+  ...LISTS.map((field) => [field, ['x', 5, null, {}], /^Expected a list of names, got /] as const),
+  ...LISTS.map((field) => [field, [[''], [5], [null]], /^Expected a name that is not empty, got /, '.0'] as const),
   ['concurrency', [0, -1, 1.5, Number.NaN, '5', null], /^Expected a whole number of 1 or more, or Infinity, got /],
   ['monthlyBudgetUsd', AMOUNTS, USD],
   ['alertsAtUsd', AMOUNTS.map((amount) => [amount]), USD, '.0'],
   ['alertsAt', [[0], [-1], [Infinity], [Number.NaN], ['0.5']], /^Expected a share of the budget above 0, e.g. 0.8, got /, '.0'],
-];
+);
 
 describe.each(Object.entries(PLACES))('%s', (place, at) => {
-  it.each(RULE_ROWS)('%s: what is no such value is named with its place', (field, bad, message, suffix = '') => {
+  it.each(RULE_ROWS)('%s: what is no such value is named with its place', (field, bad, message, suffix) => {
     for (const value of bad) {
       expect(issuesOf(at({ [field]: value })), String(value)).toEqual([
         { path: `${place}.${field}${suffix}`, message: expect.stringMatching(message) as string },
@@ -113,26 +117,28 @@ describe.each(Object.entries(PLACES))('%s', (place, at) => {
 });
 
 describe('the governance’s own fields', () => {
-  it.each<readonly [string, readonly unknown[], RegExp, string?]>([
-    ['defaultTeam', ['', 5, null], /^Expected the name of a team, got /],
-    ['budgetStore', [{}, 5, { reserve() {} }], /^Expected a BudgetStore, an object with reserve, settle, read, got /],
-    ['rateLimiter', [{}, 5, { acquire: 1 }], /^Expected a RateLimiter, an object with acquire, got /],
-    ['usageLog', [{}, null, { record() {} }], /^Expected a UsageLog, an object with record, summarize, got /],
-    ['prices', [{}, 5], /^Expected a PriceBook, an object with price, got /],
-    ['keys', [{}, 5, []], /^Expected a KeyProvider, an object with key, got /],
-    ['clock', [{}, Date, 5], /^Expected a Clock, an object with now, sleep, got /],
-    ['policies', [[{}], [5], [null]], /^Expected a policy, an object with check, got /, '.0'],
-    ['unpricedModels', ['allow', 5, {}, { inputPerMillionUsd: 1 }, null], /^Expected 'deny' or a price row /],
-    ['mode', ['dry', 5, null], /^Expected 'enforce' or 'observe', got /],
-    ['onStoreFailure', ['open', 5], /^Expected 'deny' or 'allow', got /],
-    ['allowOperations', [['/x'], ['post /x'], ['POST x'], ['POST /x y'], [5]], /^Expected 'POST \/path', got /, '.0'],
-    ['timeZone', ['Mars', '', 5], /^Expected an IANA time zone, e.g. 'Europe\/Berlin', got /],
-    ['holdTimeoutMs', [0, -1, Infinity, Number.NaN, '5'], /^Expected milliseconds, a number of 1 or more, got /],
-    ['queueTimeoutMs', [-1, Number.NaN, '5'], /^Expected milliseconds, a number of 0 or more, or Infinity, got /],
-    ['maxRetryAfterMs', [-1, Number.NaN, '5'], /^Expected milliseconds, a number of 0 or more, or Infinity, got /],
-    ['maxQueueSize', [-1, 1.5, Number.NaN, '5'], /^Expected a whole number of 0 or more, or Infinity, got /],
-    ['teams', [5, 'a', [], null], /^Expected a record of teams by name, got /],
-  ])('%s', (field, bad, message, suffix = '') => {
+  it.each(
+    rows(
+      ['defaultTeam', ['', 5, null], /^Expected the name of a team, got /],
+      ['budgetStore', [{}, 5, { reserve() {} }], /^Expected a BudgetStore, an object with reserve, settle, read, got /],
+      ['rateLimiter', [{}, 5, { acquire: 1 }], /^Expected a RateLimiter, an object with acquire, got /],
+      ['usageLog', [{}, null, { record() {} }], /^Expected a UsageLog, an object with record, summarize, got /],
+      ['prices', [{}, 5], /^Expected a PriceBook, an object with price, got /],
+      ['keys', [{}, 5, []], /^Expected a KeyProvider, an object with key, got /],
+      ['clock', [{}, Date, 5], /^Expected a Clock, an object with now, sleep, got /],
+      ['policies', [[{}], [5], [null]], /^Expected a policy, an object with check, got /, '.0'],
+      ['unpricedModels', ['allow', 5, {}, { inputPerMillionUsd: 1 }, null], /^Expected 'deny' or a price row /],
+      ['mode', ['dry', 5, null], /^Expected 'enforce' or 'observe', got /],
+      ['onStoreFailure', ['open', 5], /^Expected 'deny' or 'allow', got /],
+      ['allowOperations', [['/x'], ['post /x'], ['POST x'], ['POST /x y'], [5]], /^Expected 'POST \/path', got /, '.0'],
+      ['timeZone', ['Mars', '', 5], /^Expected an IANA time zone, e.g. 'Europe\/Berlin', got /],
+      ['holdTimeoutMs', [0, -1, Infinity, Number.NaN, '5'], /^Expected milliseconds, a number of 1 or more, got /],
+      ['queueTimeoutMs', [-1, Number.NaN, '5'], /^Expected milliseconds, a number of 0 or more, or Infinity, got /],
+      ['maxRetryAfterMs', [-1, Number.NaN, '5'], /^Expected milliseconds, a number of 0 or more, or Infinity, got /],
+      ['maxQueueSize', [-1, 1.5, Number.NaN, '5'], /^Expected a whole number of 0 or more, or Infinity, got /],
+      ['teams', [5, 'a', [], null], /^Expected a record of teams by name, got /],
+    ),
+  )('%s', (field, bad, message, suffix) => {
     for (const value of bad) {
       expect(issuesOf({ [field]: value }), String(value)).toEqual([
         { path: `${field}${suffix}`, message: expect.stringMatching(message) as string },

@@ -25,11 +25,17 @@ const PRIORITIES = 4;
 
 const ignore = () => {};
 
+// A queue is made once and used again and again: code that was optimized for one that is gone would have to be optimized anew.
+
 /** Nothing but promises and listeners: no queue does with less. */
 function bareQueue() {
   const resolvers = new Set();
   return {
-    start: ignore,
+    block: ignore,
+    start: () => {
+      for (const resolve of resolvers) resolve();
+      resolvers.clear();
+    },
     join: (_index, signal) =>
       new Promise((resolve, reject) => {
         resolvers.add(resolve);
@@ -38,8 +44,8 @@ function bareQueue() {
   };
 }
 
-/** The limiter alone, full; it drains when started. */
-async function limiterQueue() {
+/** The limiter alone, full once it is blocked; it drains when started. */
+function limiterQueue() {
   const limiter = memoryRateLimiter();
   const amounts = { requests: 1, tokens: 600, inputTokens: 90, outputTokens: 510, audioSeconds: 0 };
   const concurrency = Object.freeze([{ key: 'team:chatbot', name: 'chatbot/concurrency', max: 1 }]);
@@ -65,70 +71,79 @@ async function limiterQueue() {
     slot.begin();
     slot.release();
   };
-  const first = await acquire(-PRIORITIES);
-  return { start: () => first.release(), join: (index, signal) => acquire(index, signal).then(use) };
+  let first;
+  return {
+    block: async () => void (first = await acquire(0)),
+    start: () => first.release(),
+    join: (index, signal) => acquire(index, signal).then(use),
+  };
 }
 
-/** A client whose team may make one call at a time, while that call hangs. */
-async function clientQueue() {
-  const { open, fetch } = gateThenAnswer();
+/** A client whose team may make one call at a time. */
+function clientQueue() {
+  let { open, fetch } = groq.gate();
   const governance = { teams: { chatbot: { monthlyBudgetUsd: 5_000_000, rateLimitRPM: 100_000_000, concurrency: 1 } } };
-  const client = groq.governedClient({ fetch }, governance);
+  const client = groq.governedClient({ fetch: (url, init) => fetch(url, init) }, governance);
   const views = Array.from({ length: PRIORITIES }, (_, priority) => client.withTeam('chatbot', { priority }));
-  views[0].chat.completions.create(groq.PARAMS).catch(ignore);
-  await settle();
   return {
-    start: open,
+    block: async () => {
+      ({ open, fetch } = groq.gate());
+      void views[0].chat.completions.create(groq.PARAMS).then(ignore);
+      await settle();
+    },
+    start: () => {
+      fetch = groq.answering;
+      open();
+    },
     join: (index, signal) => views[index % PRIORITIES].chat.completions.create(groq.PARAMS, { signal }).then(ignore),
   };
 }
 
 /** Plain calls that hang in the transport, as nothing makes them wait before. */
-async function plainCalls() {
-  const { open, fetch } = groq.gate();
-  const client = groq.plainClient({ fetch });
-  return { start: open, join: (_index, signal) => client.chat.completions.create(groq.PARAMS, { signal }).then(ignore) };
-}
-
-function gateThenAnswer() {
-  const { open, fetch } = groq.gate();
-  let answer = fetch;
+function plainCalls() {
+  let { open, fetch } = groq.gate();
+  const client = groq.plainClient({ fetch: (url, init) => fetch(url, init) });
   return {
-    open: () => {
-      answer = groq.answering;
-      open();
-    },
-    fetch: (url, init) => answer(url, init),
+    block: () => void ({ open, fetch } = groq.gate()),
+    start: () => open(),
+    join: (_index, signal) => client.chat.completions.create(groq.PARAMS, { signal }).then(ignore),
   };
 }
 
-async function filled(makeQueue, count) {
-  const queue = await makeQueue();
+async function filled(queue, count) {
+  await queue.block();
   const controllers = Array.from({ length: count }, () => new AbortController());
-  const before = await liveHeap();
+  globalThis.gc();
+  const before = process.memoryUsage().heapUsed;
   const elapsed = workWatch();
   const done = controllers.map(({ signal }, index) => queue.join(index, signal));
   await settle();
   const joinUs = (elapsed() * 1000) / count;
-  return { queue, controllers, done, before, joinUs };
+  const empty = async () => {
+    for (const controller of controllers) controller.abort();
+    queue.start();
+    await Promise.allSettled(done);
+  };
+  return { controllers, done, before, joinUs, empty };
 }
 
 /** Bytes per waiting call beyond the caller's own AbortController. */
-async function heapPerCall(makeQueue, count) {
-  const { done, before, controllers } = await filled(makeQueue, count);
+async function heapPerCall(queue, count) {
+  const { done, before, empty } = await filled(queue, count);
   for (const each of done) each.catch(ignore);
   const bytes = ((await liveHeap()) - before) / count;
-  return controllers.length === count && done.length === count ? bytes : NaN;
+  await empty();
+  return bytes;
 }
 
 /** Microseconds from an abort until the caller knows. */
-async function abortOne(makeQueue, count) {
-  const { controllers, done } = await filled(makeQueue, count);
+async function abortOne(queue, count) {
+  const { controllers, done, empty } = await filled(queue, count);
   for (const each of done) each.catch(ignore);
   const random = randomSource();
   const chosen = new Set();
   while (chosen.size < ABORTS) chosen.add(Math.floor(random() * count));
-  await liveHeap();
+  globalThis.gc();
   const samples = [];
   for (const index of chosen) {
     const from = performance.now();
@@ -136,14 +151,15 @@ async function abortOne(makeQueue, count) {
     await done[index].catch(ignore);
     samples.push((performance.now() - from) * 1000);
   }
+  await empty();
   return trimmedMean(samples);
 }
 
 /** Microseconds per call to let all of them go. */
-async function drain(makeQueue, count) {
-  const { queue, done, joinUs } = await filled(makeQueue, count);
+async function drain(queue, count) {
+  const { done, joinUs } = await filled(queue, count);
   const all = Promise.all(done);
-  await liveHeap();
+  globalThis.gc();
   const elapsed = workWatch();
   queue.start();
   await all;
@@ -156,21 +172,20 @@ async function repeated(times, measure) {
   return values;
 }
 
-for (const { name, makeQueue, base, small, large, goals, times } of [
-  { name: 'limiter', makeQueue: limiterQueue, base: bareQueue, small: SMALL, large: LARGE, goals: true, times: pick(3, 5) },
+for (const { name, queue, base, small, large, goals, times } of [
+  { name: 'limiter', queue: limiterQueue(), base: bareQueue(), small: SMALL, large: LARGE, goals: true, times: pick(3, 5) },
   {
     name: 'client',
-    makeQueue: clientQueue,
-    base: plainCalls,
+    queue: clientQueue(),
+    base: plainCalls(),
     small: CLIENT_SMALL,
     large: CLIENT_LARGE,
     goals: false,
     times: pick(2, 3),
   },
 ]) {
-  // Both sizes in turns, warm: the first of each is thrown away.
-  await heapPerCall(makeQueue, small);
-  const heap = await heapPerCall(makeQueue, large);
+  await heapPerCall(queue, small);
+  const heap = await heapPerCall(queue, large);
   await heapPerCall(base, small);
   const plainHeap = await heapPerCall(base, large);
   report({
@@ -182,12 +197,12 @@ for (const { name, makeQueue, base, small, large, goals, times } of [
     judged: 'governed',
   });
 
-  for (let time = 0; time < WARM_UPS; time++) for (const make of [base, makeQueue]) await abortOne(make, small);
+  for (let time = 0; time < WARM_UPS; time++) for (const each of [base, queue]) await abortOne(each, small);
   const aborts = { small: [], large: [], plain: [] };
   for (let time = 0; time < times; time++) {
     aborts.plain.push(await abortOne(base, small));
-    aborts.small.push(await abortOne(makeQueue, small));
-    aborts.large.push(await abortOne(makeQueue, large));
+    aborts.small.push(await abortOne(queue, small));
+    aborts.large.push(await abortOne(queue, large));
   }
   const [abortPlain, abortSmall, abortLarge] = [aborts.plain, aborts.small, aborts.large].map(median);
   const abortGoal = goals ? { goal: ['<=', 20], judged: 'governed' } : {};
@@ -196,12 +211,12 @@ for (const { name, makeQueue, base, small, large, goals, times } of [
   report({ what: abort(large), unit: 'µs', governed: abortLarge, ratio: abortLarge / abortSmall, ...abortGoal });
 
   // As warm for the short queue as for the long one.
-  await drain(makeQueue, large);
+  await drain(queue, large);
   const drains = { small: [], large: [], plain: [] };
   for (let time = 0; time < times; time++) {
-    if (base === plainCalls) drains.plain.push(await drain(base, small));
-    drains.small.push(median((await repeated(pick(2, 5), () => drain(makeQueue, small))).map(({ drainUs }) => drainUs)));
-    drains.large.push(await drain(makeQueue, large));
+    if (name === 'client') drains.plain.push(await drain(base, small));
+    drains.small.push(median((await repeated(pick(2, 5), () => drain(queue, small))).map(({ drainUs }) => drainUs)));
+    drains.large.push(await drain(queue, large));
   }
   const drainSmall = median(drains.small);
   const drainLarge = median(drains.large.map(({ drainUs }) => drainUs));

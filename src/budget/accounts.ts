@@ -40,7 +40,7 @@ export class Accounts {
 
   #make(at: number, split: string): Account {
     const { scope, name, period, per } = this.#rule;
-    const base = `${scope}/${name.replaceAll('@', '%40')}${per === undefined ? '' : `/${escaped(split)}`}`;
+    const base = `${escaped(scope)}/${name.replaceAll(/[%@#]/g, coded)}${per === undefined ? '' : `#${escaped(split)}`}`;
     if (typeof period !== 'string') {
       [this.#startsAt, this.#resetsAt] = [-Infinity, Infinity];
       return { rule: this.#rule, name: `${base}@rolling`, window: period, resetsAt: at + period.rollingMs };
@@ -51,9 +51,9 @@ export class Accounts {
   }
 }
 
-// `/` and `@` separate the parts; a user's name must not make its way into another account.
-const escaped = (part: string): string =>
-  part.replaceAll(/[%@/]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`);
+// `/`, `#` and `@` separate the parts; no name must make its way into another account.
+const coded = (sign: string): string => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`;
+const escaped = (part: string): string => part.replaceAll(/[%@#/]/g, coded);
 
 /** The rule that an account belongs to. */
 export function ruleOf(accounts: readonly Account[], name: string): BudgetRule | undefined {

@@ -14,7 +14,10 @@ export interface HoldLine {
 
 /** An upper bound of one call's cost, set aside before the call is sent. */
 export interface Hold {
-  /** Chosen by the caller and unique: reserving the same id again changes nothing and answers as the first time did. */
+  /**
+   * Chosen by the caller and unique: reserving an id again that was granted changes nothing and is granted again. A refused id
+   * holds nothing, and may be tried afresh with other amounts.
+   */
   readonly id: string;
   /** The caller's clock, epoch milliseconds. */
   readonly at: number;

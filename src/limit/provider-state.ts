@@ -68,7 +68,8 @@ export class ProviderState {
   learn(snapshot: LimitSnapshot, at: number, now: number): boolean {
     let changed = false;
     for (const { kind, windowMs, max, remaining } of snapshot.limits) {
-      if (!(max >= 0) || !(windowMs > 0) || max === Infinity) continue;
+      // A limit of nothing would refuse every call from here on, and with it whatever could correct it.
+      if (!(max >= 1) || !(windowMs > 0) || max === Infinity) continue;
       let bucket = this.buckets.find((known) => known.kind === kind && known.windowMs === windowMs);
       changed ||= bucket?.max !== max;
       if (bucket === undefined) {

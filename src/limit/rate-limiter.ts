@@ -50,13 +50,13 @@ export interface Demand {
 
 /** Leave to make one attempt. */
 export interface Slot {
-  /** Time between `acquire` and the grant. */
-  readonly waitedMs: number;
+  /** Time between `acquire` and the grant; measured by the caller if left out. */
+  readonly waitedMs?: number;
   /**
    * The attempt is leaving now. Sliding windows count from here, so that a delay between grant and departure cannot push two
    * windows' worth into one. A slot released without having begun gives everything back.
    */
-  begin(): void;
+  begin?(): void;
   /** Ends the attempt and corrects what it took; what is left out stays as it was estimated. A second call changes nothing. */
   release(actual?: { readonly [kind in LimitKind]?: number | undefined }): void;
 }

@@ -15,6 +15,21 @@ export function turn(call: Call, signal: AbortSignal | null | undefined): undefi
   });
 }
 
+/** Waits for an admission. Who aborts meanwhile is told at once, whatever a store or a policy is doing. */
+export function orAborted(held: Promise<void>, call: Call, signal: AbortSignal | null | undefined): Promise<void> {
+  if (!signal) return held;
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => {
+      call.failed(undefined, 'aborted');
+      reject(new APIUserAbortError());
+    };
+    const stop = (): void => signal.removeEventListener('abort', onAbort);
+    held.then(resolve, reject).finally(stop);
+    // Who has given up before is told so by the SDK.
+    if (!signal.aborted) signal.addEventListener('abort', onAbort, { once: true });
+  });
+}
+
 /** For what reaches the transport without having been a call. */
 export function ungoverned([url, init]: Parameters<Groq['fetchWithTimeout']>): UngovernedRequestError {
   const path = new URL(typeof url === 'string' ? url : 'url' in url ? url.url : url.href).pathname;
@@ -53,7 +68,8 @@ export function seal(
     (replacesHeaders(clientFetchOptions) ||
       replacesHeaders(options.fetchOptions) ||
       mentionsHeader(options.headers, 'authorization'));
-  if (secret === undefined && !tampered) return undefined;
+  // Only observe mode lets a request out to another origin, and the key is not for strangers.
+  if ((secret === undefined || call.isForeign) && !tampered) return undefined;
   const clean = (): Promise<Built> => build({ ...options, body: {}, headers: {}, fetchOptions: {} });
   return sealKey(req, secret, clean);
 }

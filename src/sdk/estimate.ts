@@ -97,7 +97,8 @@ export class Calibration {
 
   /** The likely number, never above the bound. */
   estimate(model: string, size: InputSize, contextWindow: number | undefined): number {
-    const ratio = this.#seen.get(model)?.ratio ?? 1 / USUAL_BYTES_PER_TOKEN;
+    // One caller's prompts must not make another's look smaller than they usually are.
+    const ratio = Math.max(this.#seen.get(model)?.ratio ?? 0, 1 / USUAL_BYTES_PER_TOKEN);
     const estimate = Math.ceil(size.bytes * ratio) + size.imageTokens + TEMPLATE_TOKENS;
     return Math.min(estimate, this.bound(model, size, contextWindow));
   }

@@ -34,7 +34,8 @@ export class EventSplitter {
       events.push(data.subarray(start, end));
       start = end;
     }
-    this.#rest = data.subarray(start);
+    // A copy: whoever gets the bytes next may take their buffer away.
+    this.#rest = data.slice(start);
     return events;
   }
 

@@ -21,7 +21,7 @@ const READERS = ['arrayBuffer', 'blob', 'bytes', 'formData', 'json', 'text'] as 
  * of another class than the platform's stays the object that it is.
  */
 export function tapNew(response: Response, meter: Meter): Response {
-  const body = watchable(response);
+  const body = watchable(response, meter);
   if (!body) return response;
   if (Object.getPrototypeOf(response) !== Response.prototype) {
     tap(response, meter);
@@ -33,7 +33,7 @@ export function tapNew(response: Response, meter: Meter): Response {
 
 /** The same for a response that somebody may hold already: it stays the object that it is, and its body comes from elsewhere. */
 export function tap(response: Response, meter: Meter): void {
-  const body = watchable(response);
+  const body = watchable(response, meter);
   if (!body) return;
   let reading: Response | undefined;
   const watching = (): Response => (reading ??= new Response(watched(body, watcherOf(response, meter), meter), response));
@@ -48,10 +48,13 @@ export function tap(response: Response, meter: Meter): void {
   meter.tapped();
 }
 
-// Where there is nothing to watch, or no way to, the answer is booked at its hold when it is collected.
-function watchable(response: Response): ReadableStream<Uint8Array> | undefined {
+function watchable(response: Response, meter: Meter): ReadableStream<Uint8Array> | undefined {
   const { body, bodyUsed } = response;
-  return body instanceof ReadableStream && !bodyUsed && !body.locked && Object.isExtensible(response) ? body : undefined;
+  if (body instanceof ReadableStream && !bodyUsed && !body.locked && Object.isExtensible(response)) return body;
+  // Nothing to watch, or no way to: what it cost will not become known. Somebody who reads already books it himself.
+  if (body === null) meter.completed(undefined);
+  else if (!bodyUsed && !(body instanceof ReadableStream && body.locked)) meter.unreadable('success');
+  return undefined;
 }
 
 function watcherOf({ headers }: Response, meter: Meter): Watcher {

@@ -3,8 +3,8 @@ import type { Clock } from '../clock';
 /** A clock that stands still until a test moves it. */
 export interface ManualClock extends Clock {
   /**
-   * Moves time forward by `ms`, stopping at every instant that somebody sleeps until, and resolves when all who woke have run.
-   * If nobody sleeps within `ms`, `now()` has moved when this returns.
+   * Lets everything run that is ready to, then moves time forward by `ms`, stopping at every instant that somebody sleeps until,
+   * and resolves when all who woke have run.
    */
   advance(ms: number): Promise<void>;
   /** Moves time forward from sleeper to sleeper until the promise settles, and settles as it does. Throws if nobody sleeps. */
@@ -64,9 +64,11 @@ export function manualClock(start: number = Date.UTC(2026, 0, 1)): ManualClock {
     },
     async advance(ms) {
       const target = now + ms;
-      const idle = ![...sleepers].some((sleeper) => sleeper.at <= target);
-      if (idle) now = target;
-      await turn();
+      // What has been started but not yet fallen asleep belongs to the time before.
+      for (let before = -1; before !== sleepers.size;) {
+        before = sleepers.size;
+        await turn();
+      }
       for (let first = next(); first && first.at <= target; first = next()) {
         now = Math.max(now, first.at);
         wakeAll();

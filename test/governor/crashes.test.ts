@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import type { BudgetState, BudgetStore, Hold, Settlement } from '../../src/budget/budget-store';
 import { memoryBudgetStore } from '../../src/budget/memory';
 import type { Governance } from '../../src/governance';
-import { type Reconciliation } from '../../src/reconcile';
+import type { Reconciliation } from '../../src/reconcile';
 import type { UsageLog, UsageRecord } from '../../src/usage/usage-log';
 import { memoryUsageLog } from '../../src/usage/memory';
 import { MESSAGES, MODEL, type Scene, holdOf, scene, settle, sum, usage } from './support';
@@ -138,8 +138,8 @@ it('holds of a crashed process are charged in full after holdTimeoutMs, listed, 
         const found: Reconciliation = await healthy.governor.reconcile();
         const held = sum([...orphans].map((id) => ill.witness.held.get(id) ?? Number.NaN));
         expect(found.live).toEqual([]);
-        expect(found.expired.map(({ id, nanos }) => [id, nanos]).toSorted()).toEqual(
-          [...orphans].map((id) => [id, ill.witness.held.get(id)]).toSorted(),
+        expect(new Map(found.expired.map(({ id, nanos }) => [id, nanos]))).toEqual(
+          new Map([...orphans].map((id) => [id, ill.witness.held.get(id)])),
         );
         // What is known to be spent, and what may have been.
         const settled = [...well.records, ...ill.records].filter(({ id }) => !orphans.has(id));

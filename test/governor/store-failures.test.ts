@@ -107,7 +107,10 @@ describe('settle()', () => {
       const store = failing([['settle', times]], { afterwards });
       const { client, clock, governor, events, records } = governed(store);
       await client.chat.completions.create(params);
-      const report = await clock.runUntil(governor.report());
+      // A report waits for the first try; closing waits for all of them.
+      await governor.report();
+      await clock.runUntil(governor.close());
+      const report = await governor.report();
       expect(report.total.costNanos).toBe(records[0]?.costNanos);
       expect(events).toHaveLength(times);
       expect(await governor.reconcile()).toMatchObject({ live: [], expired: [], gaps: [] });
@@ -174,7 +177,8 @@ describe('the usage log', () => {
     const events: unknown[] = [];
     here.governor.on('store-unavailable', ({ store, during }) => events.push([store, during]));
     await here.client.chat.completions.create(params);
-    const { total } = await here.clock.runUntil(here.governor.report());
+    await here.clock.runUntil(here.governor.close());
+    const { total } = await here.governor.report();
     expect(total.calls).toBe(1);
     expect(events).toEqual([
       ['usageLog', 'record'],

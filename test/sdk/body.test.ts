@@ -98,7 +98,7 @@ describe('JsonBody', () => {
       get: () => (reads.push(name), `${name}${reads.length}`),
     });
     const json = JsonBody.of(
-      Object.defineProperties({}, { model: field('model'), user: field('user'), hidden: { get: field('x').get } }),
+      Object.defineProperties({}, { model: field('model'), user: field('user'), hidden: { ...field('x'), enumerable: false } }),
     );
     for (let times = 0; times < 2; times++) {
       expect([json.get('model'), json.text('user'), json.encode()]).toEqual([
@@ -239,10 +239,5 @@ describe('PeekBody', () => {
 });
 
 it('utf8Bytes is the length that an encoder gives', () => {
-  fc.assert(
-    fc.property(
-      fc.string({ unit: 'binary' }),
-      (text) => void expect(utf8Bytes(text)).toBe(new TextEncoder().encode(text).length),
-    ),
-  );
+  fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => utf8Bytes(text) === new TextEncoder().encode(text).length));
 });

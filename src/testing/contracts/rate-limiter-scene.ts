@@ -69,7 +69,7 @@ export function rateLimiterScene(limiter: RateLimiter, clock: ManualClock): Rate
   const acquire = async (wanted: Demand, signal?: AbortSignal): Promise<Slot> => limiter.acquire(wanted, signal);
   const go = async (wanted: Demand): Promise<Slot> => {
     const slot = await clock.runUntil(acquire(wanted));
-    slot.begin();
+    slot.begin?.();
     return slot;
   };
   return {
@@ -85,7 +85,7 @@ export function rateLimiterScene(limiter: RateLimiter, clock: ManualClock): Rate
     async queue(wanted, at, signal) {
       const slot = await acquire(wanted, signal);
       at.push(clock.now() - start);
-      slot.begin();
+      slot.begin?.();
       slot.release();
     },
     async refusal(wanted, signal) {

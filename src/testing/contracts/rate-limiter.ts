@@ -56,7 +56,7 @@ function describeWindows(runner: TestRunner, test: Test): void {
       const limits = [limit(1)];
       const slot = await limiter.acquire(demand({ limits }));
       await clock.advance(30_000);
-      slot.begin();
+      slot.begin?.();
       slot.release();
       runner.expect(await waitOf(demand({ limits }))).toBe(MINUTE);
     });
