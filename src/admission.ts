@@ -162,9 +162,15 @@ function exceeded(
     spentNanos: worst?.state.spentNanos ?? 0,
     heldNanos: worst?.state.heldNanos ?? 0,
     requestedNanos,
-    resetsAt: worst?.state.resetsAt ?? Infinity,
+    resetsAt: worst ? resetOf(accounts, worst.state) : Infinity,
     advice: advice(assessment, free),
   });
+}
+
+// A calendar window says itself when it ends; a store that has not seen the account cannot.
+function resetOf(accounts: readonly Account[], state: BudgetState): number {
+  const account = accounts.find(({ name }) => name === state.account);
+  return account && typeof account.rule.period === 'string' ? account.resetsAt : state.resetsAt;
 }
 
 function advice(assessment: Assessment, free: number): string | undefined {

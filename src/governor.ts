@@ -39,9 +39,10 @@ export interface ExplainOptions {
 }
 
 // What is changed in the caller's object afterwards changes no rule.
-function copyOf({ teams, organization, ...rest }: Governance): Governance {
+function copyOf({ teams, organization, policies, ...rest }: Governance): Governance {
   return {
     ...rest,
+    ...(policies && { policies: [...policies] }),
     ...(teams && { teams: structuredClone(teams) }),
     ...(organization && { organization: structuredClone(organization) }),
   };
@@ -89,7 +90,7 @@ export class Governor {
     this.#ownsStores = governance.rateLimiter ? [] : [rateLimiter];
     const alerts = new Alerts(this.#events, () => this.#logger);
     this.#bookkeeper = new Bookkeeper({ clock, budgetStore, usageLog, events: this.#events, alerts });
-    const { teams, organization, policies, keys, unpricedModels, allowOperations, defaultTeam } = governance;
+    const { teams, policies, keys, unpricedModels, allowOperations } = this.#governance;
     this.#context = {
       clock,
       events: this.#events,

@@ -1,25 +1,24 @@
 // The only place that checks a governance as people write it. Everything behind it may rely on what it has let through.
 
 import * as z from 'zod/mini';
-import { systemClock } from './clock';
 import { type ConfigIssue, GovernanceConfigError } from './errors';
 import { isTimeZone } from './budget/window';
-import type { BudgetOptions, Governance, RuleOptions } from './governance';
+import type { Governance } from './governance';
 import { MAX_NANOS, NANOS_PER_USD } from './money';
-import { type PriceBook, type PriceRow, isPriced } from './price/price-book';
-import { groqPrices } from './price/groq-prices';
-import { matcher } from './settings';
+import { type PriceRow, isPriced, priceBook } from './price/price-book';
+import { kindOf, ruleIssues, shown } from './rule-check';
 
 const MAX_USD = Math.floor(MAX_NANOS / NANOS_PER_USD);
 
-const shown = (value: unknown): string =>
-  typeof value === 'string'
-    ? JSON.stringify(value.slice(0, 60))
-    : typeof value === 'object' || typeof value === 'function'
-      ? typeof value
-      : `${value as number}`;
-const expected = (what: string) => (issue: { readonly input?: unknown }) =>
-  `Expected ${what}, got ${shown(issue.input)} (${issue.input === null ? 'null' : typeof issue.input})`;
+const expected =
+  (what: string) =>
+  (issue: { readonly input?: unknown }): string =>
+    `Expected ${what}, got ${shown(issue.input)} (${kindOf(issue.input)})`;
+// Where an object belongs, a text may be an address or a key: that it is one is all that is told.
+const expectedObject =
+  (what: string) =>
+  (issue: { readonly input?: unknown }): string =>
+    typeof issue.input === 'string' ? `Expected ${what}, got text` : expected(what)(issue);
 
 const number = (what: string, holds: (value: number) => boolean): z.ZodMiniType<number> =>
   z.custom<number>((value) => typeof value === 'number' && holds(value), { error: expected(what) });
@@ -34,10 +33,11 @@ const members = (what: string, ...names: readonly string[]): z.ZodMiniType =>
       value !== null &&
       names.every((name) => name in value && typeof Reflect.get(value, name) === 'function'),
     {
-      error: expected(`${what}, an object with ${names.join(', ')}`),
+      error: expectedObject(`${what}, an object with ${names.join(', ')}`),
     },
   );
 
+const flag = z.boolean({ error: expected('true or false') });
 const usd = number(`an amount in USD from 0 to ${MAX_USD}`, (value) => value >= 0 && value <= MAX_USD);
 const count = number('a whole number of 0 or more', (value) => Number.isSafeInteger(value) && value >= 0);
 const positive = number('a whole number of 1 or more', (value) => Number.isSafeInteger(value) && value >= 1);
@@ -71,34 +71,45 @@ const perOrTag = z.custom(
   { error: expected("'team', 'user', 'key', 'model' or { tag: name }") },
 );
 
-const budget = z.strictObject({
-  limitUsd: usd,
-  window: period,
-  per: z.optional(perOrTag),
-  soft: z.optional(z.boolean()),
-  name: z.optional(string('a name that is not empty')),
-});
-const limit = z.strictObject({
-  kind: oneOf('requests', 'tokens', 'inputTokens', 'outputTokens', 'audioSeconds'),
-  max: count,
-  windowMs: duration,
-  per: z.optional(per),
-});
+const budget = z.strictObject(
+  {
+    limitUsd: usd,
+    window: period,
+    per: z.optional(perOrTag),
+    soft: z.optional(flag),
+    name: z.optional(string('a name that is not empty')),
+  },
+  { error: expectedObject('a budget, an object with limitUsd and window') },
+);
+const limit = z.strictObject(
+  {
+    kind: oneOf('requests', 'tokens', 'inputTokens', 'outputTokens', 'audioSeconds'),
+    max: count,
+    windowMs: duration,
+    per: z.optional(per),
+  },
+  { error: expectedObject('a limit, an object with kind, max and windowMs') },
+);
 
 const rules = {
   allowedModels: z.optional(names),
   deniedModels: z.optional(names),
   maxTokensPerRequest: z.optional(positive),
   defaultMaxTokens: z.optional(positive),
-  clampToBudget: z.optional(z.boolean()),
+  clampToBudget: z.optional(flag),
   allowedTools: z.optional(names),
   allowedServiceTiers: z.optional(names),
   monthlyBudgetUsd: z.optional(usd),
-  budgets: z.optional(z.array(budget)),
+  budgets: z.optional(z.array(budget, { error: expectedObject('a list of budgets') })),
   alertsAt: z.optional(
-    z.array(number('a share of the budget above 0, e.g. 0.8', (value) => value > 0 && Number.isFinite(value))),
+    z.array(
+      number('a share of the budget above 0, e.g. 0.8', (value) => value > 0 && Number.isFinite(value)),
+      {
+        error: expectedObject('a list of shares of the budget'),
+      },
+    ),
   ),
-  alertsAtUsd: z.optional(z.array(usd)),
+  alertsAtUsd: z.optional(z.array(usd, { error: expectedObject('a list of amounts in USD') })),
   rateLimitRPM: z.optional(count),
   rateLimitRPD: z.optional(count),
   rateLimitTPM: z.optional(count),
@@ -107,46 +118,57 @@ const rules = {
   rateLimitOTPM: z.optional(count),
   rateLimitASH: z.optional(count),
   rateLimitASD: z.optional(count),
-  limits: z.optional(z.array(limit)),
+  limits: z.optional(z.array(limit, { error: expectedObject('a list of limits') })),
   concurrency: z.optional(positiveOrInfinity),
 };
-const organization = z.strictObject(rules);
-const team = z.strictObject({
-  ...rules,
-  priority: z.optional(number('a finite number', Number.isFinite)),
-  weight: z.optional(number('a number above 0', (value) => value > 0 && Number.isFinite(value))),
-});
+const organization = z.strictObject(rules, { error: expectedObject('an object with rules') });
+const team = z.strictObject(
+  {
+    ...rules,
+    priority: z.optional(number('a finite number', Number.isFinite)),
+    weight: z.optional(number('a number above 0', (value) => value > 0 && Number.isFinite(value))),
+  },
+  { error: expectedObject('an object with rules') },
+);
 
-const governanceShape = z.strictObject({
-  teams: z.optional(z.unknown()),
-  organization: z.optional(organization),
-  defaultTeam: z.optional(string('the name of a team')),
-  policies: z.optional(z.array(members('a policy', 'check'))),
-  budgetStore: z.optional(members('a BudgetStore', 'reserve', 'settle', 'read')),
-  rateLimiter: z.optional(members('a RateLimiter', 'acquire')),
-  usageLog: z.optional(members('a UsageLog', 'record', 'summarize')),
-  prices: z.optional(members('a PriceBook', 'price')),
-  unpricedModels: z.optional(
-    z.custom((value) => value === 'deny' || (typeof value === 'object' && value !== null && isPriced(value as PriceRow)), {
-      error: expected("'deny' or a price row with inputPerMillionUsd and outputPerMillionUsd"),
-    }),
-  ),
-  keys: z.optional(members('a KeyProvider', 'key')),
-  mode: z.optional(oneOf('enforce', 'observe')),
-  onStoreFailure: z.optional(oneOf('deny', 'allow')),
-  allowOperations: z.optional(z.array(string("'POST /path'", (value) => /^[A-Z]+ \/\S*$/.test(value)))),
-  timeZone: z.optional(string("an IANA time zone, e.g. 'Europe/Berlin'", isTimeZone)),
-  holdTimeoutMs: z.optional(duration),
-  queueTimeoutMs: z.optional(durationOrInfinity),
-  maxQueueSize: z.optional(
-    number(
-      'a whole number of 0 or more, or Infinity',
-      (value) => value === Infinity || (Number.isSafeInteger(value) && value >= 0),
+const governanceShape = z.strictObject(
+  {
+    teams: z.optional(z.unknown()),
+    organization: z.optional(organization),
+    defaultTeam: z.optional(string('the name of a team')),
+    policies: z.optional(z.array(members('a policy', 'check'), { error: expectedObject('a list of policies') })),
+    budgetStore: z.optional(members('a BudgetStore', 'reserve', 'settle', 'read')),
+    rateLimiter: z.optional(members('a RateLimiter', 'acquire')),
+    usageLog: z.optional(members('a UsageLog', 'record', 'summarize')),
+    prices: z.optional(members('a PriceBook', 'price')),
+    unpricedModels: z.optional(
+      z.custom((value) => value === 'deny' || isPriceRow(value), {
+        error: expected("'deny' or a price row with inputPerMillionUsd and outputPerMillionUsd"),
+      }),
     ),
-  ),
-  maxRetryAfterMs: z.optional(durationOrInfinity),
-  clock: z.optional(members('a Clock', 'now', 'sleep')),
-});
+    keys: z.optional(members('a KeyProvider', 'key')),
+    mode: z.optional(oneOf('enforce', 'observe')),
+    onStoreFailure: z.optional(oneOf('deny', 'allow')),
+    allowOperations: z.optional(
+      z.array(
+        string("'POST /path'", (value) => /^[A-Z]+ \/\S*$/.test(value)),
+        { error: expectedObject("a list of 'POST /path'") },
+      ),
+    ),
+    timeZone: z.optional(string("an IANA time zone, e.g. 'Europe/Berlin'", isTimeZone)),
+    holdTimeoutMs: z.optional(duration),
+    queueTimeoutMs: z.optional(durationOrInfinity),
+    maxQueueSize: z.optional(
+      number(
+        'a whole number of 0 or more, or Infinity',
+        (value) => value === Infinity || (Number.isSafeInteger(value) && value >= 0),
+      ),
+    ),
+    maxRetryAfterMs: z.optional(durationOrInfinity),
+    clock: z.optional(members('a Clock', 'now', 'sleep')),
+  },
+  { error: expectedObject('an object with teams, organization and the like') },
+);
 
 /**
  * Checks a governance and returns it, with the names of its teams as types. Throws a `GovernanceConfigError` that lists every
@@ -156,6 +178,16 @@ export function defineGovernance<const Team extends string>(governance: Governan
   const issues = governanceIssues(governance);
   if (issues.length > 0) throw new GovernanceConfigError(issues);
   return governance;
+}
+
+function isPriceRow(value: unknown): boolean {
+  if (!isPlain(value) || !isPriced(value as PriceRow)) return false;
+  try {
+    priceBook({ overrides: { any: value as PriceRow } });
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Every mistake in a governance, in the order of its fields. */
@@ -201,7 +233,7 @@ function teamIssues(governance: unknown): ConfigIssue[] {
   const teams: unknown = typeof governance === 'object' && governance !== null ? Reflect.get(governance, 'teams') : undefined;
   if (teams === undefined) return [];
   if (typeof teams !== 'object' || teams === null || Array.isArray(teams))
-    return [{ path: 'teams', message: `Expected a record of teams by name, got ${shown(teams)}` }];
+    return [{ path: 'teams', message: `Expected a record of teams by name, got ${kindOf(teams)}` }];
   return Object.entries(teams).flatMap(([name, options]) =>
     name === ''
       ? [{ path: 'teams', message: 'A team needs a name that is not empty' }]
@@ -214,19 +246,27 @@ function issuesOf(prefix: string, schema: z.ZodMiniType, value: unknown): Config
   if (result.success) return [];
   return result.error.issues.flatMap((issue) => {
     const path = [prefix, ...issue.path.map(String)].filter((part) => part !== '').join('.');
-    if (issue.code !== 'unrecognized_keys')
-      return [
-        { path, message: issue.message.startsWith('Expected') ? issue.message : `${issue.message}, got ${shown(value)}` },
-      ];
+    if (issue.code !== 'unrecognized_keys') return [{ path, message: issue.message }];
+    const known = fieldsAt(schema, issue.path);
     return issue.keys.map((key) => ({
       path: path === '' ? key : `${path}.${key}`,
-      message: `Unknown field.${suggestion(key, schema)}`,
+      message: `Unknown field.${suggestion(key, known)}`,
     }));
   });
 }
 
-function suggestion(key: string, schema: z.ZodMiniType): string {
-  const known = schema instanceof z.ZodMiniObject ? Object.keys(schema.shape) : [];
+// The fields that an object at this place may have.
+function fieldsAt(schema: z.core.$ZodType, [step, ...rest]: readonly PropertyKey[]): readonly string[] {
+  if (schema instanceof z.ZodMiniOptional)
+    return fieldsAt(schema._zod.def.innerType, step === undefined ? [] : [step, ...rest]);
+  if (schema instanceof z.ZodMiniArray) return fieldsAt(schema._zod.def.element, rest);
+  if (!(schema instanceof z.ZodMiniObject)) return [];
+  const shape = schema.shape as Readonly<Record<string, z.core.$ZodType>>;
+  const next = typeof step === 'string' ? shape[step] : undefined;
+  return next ? fieldsAt(next, rest) : Object.keys(shape);
+}
+
+function suggestion(key: string, known: readonly string[]): string {
   const near =
     known.find((name) => name.toLowerCase() === key.toLowerCase()) ?? known.find((name) => letters(name) === letters(key));
   return near === undefined ? ` Known fields: ${known.join(', ')}` : ` Did you mean ${near}?`;
@@ -251,64 +291,4 @@ const binding = z.strictObject({
 export function checkBinding(value: unknown): void {
   const issues = issuesOf('', binding, value);
   if (issues.length > 0) throw new GovernanceConfigError(issues);
-}
-
-const PERIOD_ORDER = { day: 0, week: 1, month: 2 } as const;
-
-function ruleIssues(path: string, options: RuleOptions, governance: Governance): ConfigIssue[] {
-  const issues: ConfigIssue[] = [];
-  const prices = governance.prices ?? groqPrices;
-  const unpriced = governance.unpricedModels ?? 'deny';
-  const at = (governance.clock ?? systemClock).now();
-  if (unpriced === 'deny') {
-    options.allowedModels?.forEach((pattern, index) => {
-      if (!hasPrice(pattern, prices, at)) {
-        issues.push({
-          path: `${path}.allowedModels.${index}`,
-          message: `${shown(pattern)} has no price in price book ${prices.version}, so every call would be refused. Add one with priceBook({ base: groqPrices, overrides: { … } })`,
-        });
-      }
-    });
-  }
-  issues.push(...budgetIssues(path, options));
-  if (options.alertsAtUsd !== undefined && options.monthlyBudgetUsd === undefined) {
-    issues.push({ path: `${path}.alertsAtUsd`, message: 'Needs monthlyBudgetUsd: the amounts are of the monthly budget' });
-  }
-  return issues;
-}
-
-function hasPrice(pattern: string, prices: PriceBook, at: number): boolean {
-  if (!pattern.includes('*')) return prices.price(pattern, at) !== undefined;
-  const models = prices.models?.();
-  const matches = matcher([pattern]);
-  return models === undefined || models.some((model) => matches(model) && prices.price(model, at) !== undefined);
-}
-
-function budgetIssues(path: string, { monthlyBudgetUsd, budgets = [] }: RuleOptions): ConfigIssue[] {
-  const issues: ConfigIssue[] = [];
-  const hard: (BudgetOptions & { readonly at: string })[] = budgets.map((entry, index) => ({
-    ...entry,
-    at: `${path}.budgets.${index}`,
-  }));
-  if (monthlyBudgetUsd !== undefined)
-    hard.push({ limitUsd: monthlyBudgetUsd, window: 'month', at: `${path}.monthlyBudgetUsd` });
-  for (const short of hard) {
-    for (const long of hard) {
-      if (short.soft || long.soft || typeof short.window !== 'string' || typeof long.window !== 'string') continue;
-      if (JSON.stringify(short.per ?? 'team') !== JSON.stringify(long.per ?? 'team')) continue;
-      if (PERIOD_ORDER[short.window] < PERIOD_ORDER[long.window] && short.limitUsd > long.limitUsd) {
-        issues.push({
-          path: `${short.at}.limitUsd`,
-          message: `A ${short.window} budget of $${short.limitUsd} is above the ${long.window}'s $${long.limitUsd} (${long.at}). Lower it, or raise the other`,
-        });
-      }
-    }
-  }
-  const seen = new Set<string>();
-  for (const { name, at } of hard) {
-    if (name !== undefined && seen.has(name))
-      issues.push({ path: `${at}.name`, message: `Another budget has the name ${shown(name)} already` });
-    if (name !== undefined) seen.add(name);
-  }
-  return issues;
 }

@@ -78,7 +78,7 @@ const FLOORS: readonly (readonly [name: string, files: RegExp])[] = [
   ['client', /^client\.ts$/],
   ['adapter', /^sdk\/(attempt|logger|meter|metered-iterator|promise|snapshot|tap)\.ts$/],
   ['governor', /^governor\.ts$/],
-  ['call', /^(call|explain|report|reconcile|bookkeeper|alerts|options)\.ts$/],
+  ['call', /^(call|explain|report|reconcile|bookkeeper|alerts|options|rule-check)\.ts$/],
   ['decisions', /^(assessment|admission|settlement|demand|attempts|record|context)\.ts$/],
   ['rules', /^(policy\/.*|settings\.ts|governance\.ts)/],
   ['wire', /^sdk\/(body|estimate|limit-error|limit-headers|operation|sse|tools|usage)\.ts$/],

@@ -159,7 +159,6 @@ async function abortOne(queue, count) {
 async function drain(queue, count) {
   const { done, joinUs } = await filled(queue, count);
   const all = Promise.all(done);
-  globalThis.gc();
   const elapsed = workWatch();
   queue.start();
   await all;

@@ -78,7 +78,7 @@ export class JsonBody implements BodyFields {
       this.#append(field, value);
       return;
     }
-    const text = jsonText(value);
+    const text = jsonText(field, value);
     if (text === undefined) {
       for (const list of [this.#names, this.#texts, this.#scalars]) list.splice(index, 1);
       return;
@@ -117,7 +117,7 @@ export class JsonBody implements BodyFields {
   }
 
   #append(field: string, value: unknown): void {
-    const text = jsonText(value);
+    const text = jsonText(field, value);
     if (text === undefined) return;
     this.#names.push(field);
     this.#texts.push(text);
@@ -130,10 +130,13 @@ function isScalar(value: unknown): value is Scalar {
 }
 
 // Undefined for what JSON leaves out: undefined, functions, symbols.
-function jsonText(value: unknown): string | undefined {
+function jsonText(field: string, value: unknown): string | undefined {
   if (typeof value === 'number') return Number.isFinite(value) ? `${value}` : 'null';
   if (typeof value === 'boolean') return value ? 'true' : 'false';
-  return JSON.stringify(value) as string | undefined;
+  if (typeof value !== 'object' || value === null || !('toJSON' in value)) return JSON.stringify(value) as string | undefined;
+  // It is told the name that it stands under.
+  const member = JSON.stringify({ [field]: value });
+  return member === '{}' ? undefined : member.slice(JSON.stringify(field).length + 2, -1);
 }
 
 /** The caller's own object, looked at and never changed: for calls that nothing is decided about. */

@@ -59,7 +59,6 @@ function imagesIn(value: unknown): { count: number; bytes: number } {
           : part.image_url;
       sum.count++;
       sum.bytes += stringLength(url);
-      return;
     }
     for (const child of Object.values(node)) walk(child);
   };
@@ -114,7 +113,8 @@ export class Calibration {
     }
     const above = promptTokens - size.bytes - size.imageTokens - TEMPLATE_TOKENS;
     if (above > seen.excess) seen.excess = above;
-    const ratio = Math.min(1, Math.max(0, promptTokens - size.imageTokens) / size.bytes);
+    const text = promptTokens - size.imageTokens - TEMPLATE_TOKENS;
+    const ratio = Math.min(1, Math.max(0, text) / size.bytes);
     seen.ratio += (ratio - seen.ratio) / 8;
   }
 }

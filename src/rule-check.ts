@@ -1,0 +1,77 @@
+// What the rules of a team must be true to beyond the kinds of their fields.
+
+import { systemClock } from './clock';
+import type { ConfigIssue } from './errors';
+import type { BudgetOptions, Governance, RuleOptions } from './governance';
+import { groqPrices } from './price/groq-prices';
+import type { PriceBook } from './price/price-book';
+import { matcher } from './settings';
+
+/** What kind of value it is, in words. */
+export const kindOf = (value: unknown): string => (value === null ? 'null' : Array.isArray(value) ? 'a list' : typeof value);
+/** A value as a message can show it: texts cut short, objects by their kind. */
+export const shown = (value: unknown): string => {
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, 60));
+  return typeof value === 'object' || typeof value === 'function' ? kindOf(value) : String(value);
+};
+
+const PERIOD_ORDER = { day: 0, week: 1, month: 2 } as const;
+
+/** What is wrong with a team's rules, or the organisation's, whose fields are all of the right kind. */
+export function ruleIssues(path: string, options: RuleOptions, governance: Governance): ConfigIssue[] {
+  const issues: ConfigIssue[] = [];
+  const prices = governance.prices ?? groqPrices;
+  const unpriced = governance.unpricedModels ?? 'deny';
+  const at = (governance.clock ?? systemClock).now();
+  if (unpriced === 'deny') {
+    options.allowedModels?.forEach((pattern, index) => {
+      if (!hasPrice(pattern, prices, at)) {
+        issues.push({
+          path: `${path}.allowedModels.${index}`,
+          message: `${shown(pattern)} has no price in price book ${prices.version}, so every call would be refused. Add one with priceBook({ base: groqPrices, overrides: { … } })`,
+        });
+      }
+    });
+  }
+  issues.push(...budgetIssues(path, options));
+  if (options.alertsAtUsd !== undefined && options.monthlyBudgetUsd === undefined) {
+    issues.push({ path: `${path}.alertsAtUsd`, message: 'Needs monthlyBudgetUsd: the amounts are of the monthly budget' });
+  }
+  return issues;
+}
+
+function hasPrice(pattern: string, prices: PriceBook, at: number): boolean {
+  if (!pattern.includes('*')) return prices.price(pattern, at) !== undefined;
+  const models = prices.models?.();
+  const matches = matcher([pattern]);
+  return models === undefined || models.some((model) => matches(model) && prices.price(model, at) !== undefined);
+}
+
+function budgetIssues(path: string, { monthlyBudgetUsd, budgets = [] }: RuleOptions): ConfigIssue[] {
+  const issues: ConfigIssue[] = [];
+  const hard: (BudgetOptions & { readonly at: string })[] = budgets.map((entry, index) => ({
+    ...entry,
+    at: `${path}.budgets.${index}`,
+  }));
+  if (monthlyBudgetUsd !== undefined)
+    hard.push({ limitUsd: monthlyBudgetUsd, window: 'month', at: `${path}.monthlyBudgetUsd` });
+  for (const short of hard) {
+    for (const long of hard) {
+      if (short.soft || long.soft || typeof short.window !== 'string' || typeof long.window !== 'string') continue;
+      if (JSON.stringify(short.per ?? 'team') !== JSON.stringify(long.per ?? 'team')) continue;
+      if (PERIOD_ORDER[short.window] < PERIOD_ORDER[long.window] && short.limitUsd > long.limitUsd) {
+        issues.push({
+          path: `${short.at}.limitUsd`,
+          message: `A ${short.window} budget of $${short.limitUsd} is above the ${long.window}'s $${long.limitUsd} (${long.at}). Lower it, or raise the other`,
+        });
+      }
+    }
+  }
+  const seen = new Set<string>();
+  for (const { name, at } of hard) {
+    if (name !== undefined && seen.has(name))
+      issues.push({ path: `${at}.name`, message: `Another budget has the name ${shown(name)} already` });
+    if (name !== undefined) seen.add(name);
+  }
+  return issues;
+}
