@@ -4,7 +4,7 @@ import * as groq from '../fixtures.mjs';
 import { compare, inTurns, pick, serialP50, timeInFlight, workWatch } from '../harness.mjs';
 
 const TURN = 200;
-const ms = pick(700, 6000);
+const ms = pick(600, 4000);
 
 const clients = (fetch) => ({ plain: groq.plainClient({ fetch }), governed: groq.governedClient({ fetch }) });
 const calls = (pool, params) =>

@@ -14,7 +14,7 @@ const runs = {
   governed: groq.create(groq.governedClient(options), groq.PARAMS),
   again: groq.create(groq.plainClient(options), groq.PARAMS),
 };
-const ms = pick(2000, 15_000);
+const ms = pick(2000, 8000);
 
 for (const run of Object.values(runs)) await timeSerially(run, pick(500, 2000));
 const serial = await inTurns(runs, ms, async (run) => quietQuarter(await timeSerially(run, 100)));

@@ -180,7 +180,7 @@ for (const { name, queue, base, small, large, goals, times } of [
     small: CLIENT_SMALL,
     large: CLIENT_LARGE,
     goals: false,
-    times: pick(2, 3),
+    times: 2,
   },
 ]) {
   await heapPerCall(queue, small);

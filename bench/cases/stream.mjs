@@ -80,7 +80,7 @@ async function turn(read, client) {
   return samples;
 }
 
-const ms = pick(2500, 12_000);
+const ms = pick(2500, 6000);
 for (const client of Object.values(clients)) for (let round = 0; round < pick(10, 30); round++) await turn(parsed, client);
 const firsts = Object.fromEntries(Object.keys(clients).map((name) => [name, []]));
 const each = await inTurns(clients, ms, async (client, name) => {

@@ -58,7 +58,7 @@ describe('the provider’s limits', () => {
           await clock.sleep(arrival);
           const amounts = tokens(it.tokens);
           const slot = await limiter.acquire(demand({ provider: 'm', amounts }));
-          slot.begin();
+          slot.begin?.();
           expect(wait(amounts)).toBeLessThan(1e-3);
           // What could have made room for it, other than time, is at most a millisecond ago, or it fitted no earlier.
           const since = Math.max(arrival, lastStart, lastChange);
@@ -89,7 +89,7 @@ describe('the provider’s limits', () => {
     const go = async (amount: number, fields: Parameters<typeof demand>[0] = {}): Promise<Slot> => {
       const wanted = demand({ provider: 'm', amounts: tokens(amount), ...fields });
       const slot = await clock.runUntil(Promise.resolve(limiter.acquire(wanted)));
-      slot.begin();
+      slot.begin?.();
       return slot;
     };
     const learn = (max: number, remaining?: number): void =>

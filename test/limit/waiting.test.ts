@@ -10,7 +10,7 @@ function scene(max = 1, windowMs = 1000) {
   const limiter = memoryRateLimiter({ clock });
   const limits = Object.freeze([limit('shared', max, 'requests', windowMs)]);
   const leave = (slot: Slot): void => {
-    slot.begin();
+    slot.begin?.();
     slot.release();
   };
   /** Uses the limit up. */
@@ -35,7 +35,7 @@ describe('granting', () => {
     const next = limiter.acquire(demand({ limits: [...limits] }));
     expect(next).toBeInstanceOf(Promise);
     expect(clock.sleeping).toBe(0);
-    (await slot).begin();
+    (await slot).begin?.();
     expect(clock.sleeping).toBe(1);
     expect((await clock.runUntil(Promise.resolve(next))).waitedMs).toBe(60_000);
   });
@@ -236,7 +236,7 @@ describe('sharing', () => {
     const run = async (fields: Partial<Demand>, rounds: number): Promise<void> => {
       for (let round = 0; round < rounds; round++) {
         const slot = await limiter.acquire(demand(fields));
-        slot.begin();
+        slot.begin?.();
         await clock.sleep(90);
         slot.release();
       }
@@ -279,7 +279,7 @@ describe('sharing', () => {
     const team = limit('team', 10);
     const concurrency = [{ key: 'gate', name: 'gate', max: 5 }];
     const go = (key: string): Slot | Promise<Slot> => limiter.acquire(demand({ limits: [team, limit(key, 1)], concurrency }));
-    for (const user of ['ann', 'bob']) (go(user) as Slot).begin();
+    for (const user of ['ann', 'bob']) (go(user) as Slot).begin?.();
     const waiting = [go('ann'), go('bob'), go('bob')].map((taken) => Promise.resolve(taken));
     expect(go('carl')).not.toBeInstanceOf(Promise);
     expect(limiter.peek(demand({ limits: [team], concurrency })).map(({ used }) => used)).toEqual([3, 3]);
@@ -299,7 +299,7 @@ describe('leases', () => {
     expect(clock.now()).toBe(5000);
     await clock.runUntil(Promise.resolve(limiter.acquire(demand({ limits: fields.limits }))));
     expect(clock.now()).toBe(65_000);
-    lost.begin();
+    lost.begin?.();
     lost.release();
     expect(limiter.peek(demand(fields)).map(({ used }) => used)).toEqual([1, 1]);
   });

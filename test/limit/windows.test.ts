@@ -70,7 +70,7 @@ describe('any mixture of calls', () => {
           for (const gate of it.gates) most[gate] = Math.max(most[gate] ?? 0, (out[gate] = (out[gate] ?? 0) + 1));
           await clock.sleep(it.beginsAfter);
           if (it.fate !== 'returns') {
-            slot.begin();
+            slot.begin?.();
             departures.push({ at: clock.now(), amount: Math.floor(it.tokens * it.used), calls: it });
             await clock.sleep(it.lasts);
           }
@@ -113,7 +113,7 @@ describe('one limit under backlog', () => {
           const rounds = 4;
           const calls = Array.from({ length: max * rounds }, async () => {
             const slot = await limiter.acquire(demand({ limits }));
-            slot.begin();
+            slot.begin?.();
             starts.push({ at: clock.now(), amount: 1 });
             await clock.sleep(lasts);
             slot.release();
@@ -151,7 +151,7 @@ describe('one limit under backlog', () => {
           if (now < fullUntil) continue;
           const slot = limiter.acquire(demand({ limits }));
           if (slot instanceof Promise) throw new Error('peek said that there is room');
-          slot.begin();
+          slot.begin?.();
           slot.release();
           starts.push({ at: now, amount: 1 });
         }
@@ -169,7 +169,7 @@ describe('one limit under backlog', () => {
     for (let call = 0; call < 4000; call++) {
       clock.set(call);
       const slot = limiter.acquire(demand({ limits })) as Slot;
-      slot.begin();
+      slot.begin?.();
       slot.release();
     }
     const roomFor = (requests: number): number =>
@@ -189,10 +189,10 @@ describe('one limit under backlog', () => {
     const limits = Object.freeze([limit('l', 1000, 'tokens')]);
     const amounts = { ...NOTHING, tokens: 600 };
     const early = limiter.acquire(demand({ limits, amounts })) as Slot;
-    early.begin();
+    early.begin?.();
     clock.set(60_000);
     const late = limiter.acquire(demand({ limits, amounts })) as Slot;
-    late.begin();
+    late.begin?.();
     early.release({ tokens: 900 });
     expect(limiter.peek(demand({ limits }))[0]?.used).toBe(600);
   });
@@ -201,7 +201,7 @@ describe('one limit under backlog', () => {
     const limiter = memoryRateLimiter({ clock: manualClock(0) });
     const limits = [limit('l', 1000, 'tokens')];
     const slot = limiter.acquire(demand({ limits, amounts: { ...NOTHING, tokens: 600 } })) as Slot;
-    slot.begin();
+    slot.begin?.();
     slot.release({ tokens: used });
     expect(limiter.peek(demand({ limits }))[0]?.used).toBe(600);
   });
@@ -214,7 +214,7 @@ describe('one limit under backlog', () => {
     const limits = [limit('l', 1)];
     for (const expected of [0, 60_005]) {
       const slot = await clock.runUntil(Promise.resolve(limiter.acquire(demand({ limits }))));
-      slot.begin();
+      slot.begin?.();
       slot.release();
       expect(clock.now()).toBe(expected);
     }
@@ -226,14 +226,14 @@ describe('one limit under backlog', () => {
     const limits = [limit('l', 2)];
     const slot = await limiter.acquire(demand({ limits }));
     const other = await limiter.acquire(demand({ limits }));
-    other.begin();
+    other.begin?.();
     const third = Promise.resolve(limiter.acquire(demand({ limits })));
     const fourth = Promise.resolve(limiter.acquire(demand({ limits })));
     await clock.advance(50_000);
-    slot.begin();
-    (await clock.runUntil(third)).begin();
+    slot.begin?.();
+    (await clock.runUntil(third)).begin?.();
     expect(clock.now()).toBe(60_000);
-    (await clock.runUntil(fourth)).begin();
+    (await clock.runUntil(fourth)).begin?.();
     expect(clock.now()).toBe(110_000);
   });
 
@@ -242,7 +242,7 @@ describe('one limit under backlog', () => {
     const limiter = memoryRateLimiter({ clock });
     const limits = [limit('l', 1)];
     const slot = await limiter.acquire(demand({ limits }));
-    slot.begin();
+    slot.begin?.();
     slot.release();
     await clock.advance(20_000);
     const wait = (): number => (limiter.peek(demand({ limits }))[0]?.availableAt ?? NaN) - clock.now();

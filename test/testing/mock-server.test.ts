@@ -79,14 +79,14 @@ it('ends the script when the client goes away', async () => {
 
 it('makes no more than the client takes', async () => {
   const unhurried = mockGroq();
-  const { url, close } = await unhurried.listen();
+  const server = await unhurried.listen();
   unhurried.reply('*', { raw: Array<Uint8Array>(40).fill(new Uint8Array(1_000_000)) });
-  const response = await fetch(url);
+  const response = await fetch(server.url);
   for (let turns = 0; turns < 200; turns++) await new Promise((resolve) => setImmediate(resolve));
   expect(unhurried.calls[0]?.ended).toBeUndefined();
   expect((await response.arrayBuffer()).byteLength).toBe(40_000_000);
   expect(unhurried.calls[0]?.ended).toBe('complete');
-  await close();
+  await server.close();
 });
 
 it('breaks connections as it is told', async () => {
