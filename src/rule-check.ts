@@ -12,7 +12,7 @@ export const kindOf = (value: unknown): string => (value === null ? 'null' : Arr
 /** A value as a message can show it: texts cut short, objects by their kind. */
 export const shown = (value: unknown): string => {
   if (typeof value === 'string') return JSON.stringify(value.slice(0, 60));
-  return typeof value === 'object' || typeof value === 'function' ? kindOf(value) : String(value);
+  return typeof value === 'object' || typeof value === 'function' ? kindOf(value) : `${value as number}`;
 };
 
 const PERIOD_ORDER = { day: 0, week: 1, month: 2 } as const;

@@ -5,7 +5,7 @@ import { liveHeap, median, pick, report, thousands, timeSerially } from '../harn
 
 const CALLS = pick(20_000, 100_000);
 // Logs and windows are as long as they get after this many.
-const WARM_UP = pick(6000, 20_000);
+const WARM_UP = pick(12_000, 20_000);
 const TURN = 500;
 
 const fetch = groq.answeringWithLimits;
