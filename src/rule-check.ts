@@ -12,6 +12,7 @@ export const kindOf = (value: unknown): string => (value === null ? 'null' : Arr
 /** A value as a message can show it: texts cut short, objects by their kind. */
 export const shown = (value: unknown): string => {
   if (typeof value === 'string') return JSON.stringify(value.slice(0, 60));
+  if (typeof value === 'symbol') return value.toString();
   return typeof value === 'object' || typeof value === 'function' ? kindOf(value) : `${value as number}`;
 };
 

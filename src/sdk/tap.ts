@@ -94,8 +94,8 @@ function watched(body: ReadableStream<Uint8Array>, watcher: Watcher, meter: Mete
         for (let passed = 0; passed === 0;) {
           const { done, value } = await source.read();
           const out = done ? watcher.end() : watcher.pass(value);
-          // A byte stream takes the buffer away from whoever hands it over.
-          for (const bytes of out) controller.enqueue(ownBuffer(bytes));
+          // A byte stream takes the buffer away from whoever hands it over, and this one is the source's.
+          for (const bytes of out) controller.enqueue(new Uint8Array(bytes));
           passed = out.length;
           if (!done) continue;
           controller.close();
@@ -111,13 +111,6 @@ function watched(body: ReadableStream<Uint8Array>, watcher: Watcher, meter: Mete
     },
     { highWaterMark: 0 },
   );
-}
-
-function ownBuffer(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  const { buffer } = bytes;
-  return buffer instanceof ArrayBuffer && bytes.byteLength === buffer.byteLength
-    ? new Uint8Array(buffer)
-    : new Uint8Array(bytes);
 }
 
 function jsonWatcher(meter: Meter): Watcher {
