@@ -35,7 +35,8 @@ export function snapshot(client: Groq, options: RequestOptions, build: Build): G
     decidesRequest(options.fetchOptions) ||
     mentionsHeader(options.headers, 'content-type');
   const rewritten =
-    typeof body === 'string' || (typeof body === 'object' && body !== null && (Array.isArray(body) || 'toJSON' in body));
+    typeof body === 'string' ||
+    (typeof body === 'object' && body !== null && (Array.isArray(body) || ('toJSON' in body && !(body instanceof FormData))));
   if (steered || rewritten) return snapshotBuilt(client.baseURL, options, build);
   const method = String(options.method).toLowerCase();
   // Streams and bytes pass where nothing has to be read of them, and are refused by the rules where something has.
