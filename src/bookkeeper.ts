@@ -3,7 +3,6 @@ import type { Account } from './budget/accounts';
 import type { BudgetStore, Settlement } from './budget/budget-store';
 import type { Clock } from './clock';
 import type { Events } from './events';
-import type { TeamRules } from './settings';
 import { isThenable } from './thenable';
 import type { UsageLog, UsageRecord } from './usage/usage-log';
 
@@ -15,7 +14,6 @@ export interface Charge {
   /** False if the store holds nothing for the call. */
   readonly stored: boolean;
   readonly accounts: readonly Account[] | undefined;
-  readonly rules: TeamRules | undefined;
 }
 
 // A store that is away for longer than this charges the hold when it expires: late, and never too little.

@@ -212,10 +212,7 @@ export class Call {
     }
     const record = usageRecord(context, assessment, { booked, held, attempts: this.#attempts, outcome, refusal });
     if (refusal) this.#emitDenied(refusal, false);
-    context.book(
-      { id: this.id, costNanos, stored: held?.stored ?? false, accounts: held?.accounts, rules: assessment.rules },
-      record,
-    );
+    context.book({ id: this.id, costNanos, stored: held?.stored ?? false, accounts: held?.accounts }, record);
     for (const policy of context.policies) {
       try {
         const returned: unknown = policy.ended?.(policyCall(assessment), record);
