@@ -74,7 +74,7 @@ function isTypeExport({ isTypeOnly, exportClause }: ts.ExportDeclaration): boole
 
 /** From the top of the house to its ground. A run-time import leads down, or stays on its floor. */
 const FLOORS: readonly (readonly [name: string, files: RegExp])[] = [
-  ['entries', /^(index|testing)\.ts$/],
+  ['entries', /^(index|testing|sqlite|redis|postgres)\.ts$/],
   ['client', /^client\.ts$/],
   ['adapter', /^sdk\/(attempt|logger|meter|metered-iterator|promise|snapshot|tap)\.ts$/],
   ['governor', /^governor\.ts$/],
@@ -82,8 +82,9 @@ const FLOORS: readonly (readonly [name: string, files: RegExp])[] = [
   ['decisions', /^(assessment|admission|settlement|demand|attempts|record|context)\.ts$/],
   ['rules', /^(policy\/.*|settings\.ts|governance\.ts)/],
   ['wire', /^sdk\/(body|estimate|limit-error|limit-headers|operation|sse|tools|usage)\.ts$/],
+  ['backends', /^(sqlite|redis|postgres)\/.*/],
   ['engines', /^(budget|limit|price|keys|usage|testing)\/.*/],
-  ['base', /^(clock|money|errors|id|events|thenable)\.ts$/],
+  ['base', /^(clock|money|errors|id|events|thenable|coalescer)\.ts$/],
 ];
 const ENGINES = FLOORS.findIndex(([name]) => name === 'engines');
 

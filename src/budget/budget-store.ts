@@ -1,4 +1,4 @@
-import type { UsageRecord } from '../usage/usage-log';
+import type { UsageLog, UsageRecord } from '../usage/usage-log';
 import type { BudgetWindow } from './window';
 
 /** One account that a hold counts against. */
@@ -47,6 +47,13 @@ export interface BudgetState {
   readonly heldNanos: number;
   /** When the window ends, or for a rolling window when its oldest spending leaves it. Epoch milliseconds. */
   readonly resetsAt: number;
+  /**
+   * In answers of `reserve` and `settle`: the highest `spentNanos` of the account that such an answer has told before this one,
+   * 0 at first; in a rolling window the `spentNanos` told last, or what was left of it before this step if that is less. As one
+   * answer is told after the other, exactly one of all processes sees the sum pass an alert's level. A store that leaves it out
+   * has its alerts given once per process.
+   */
+  readonly toldNanos?: number;
 }
 
 /** Whether the hold was taken, and the accounts as they are then. */
@@ -90,6 +97,11 @@ export interface BudgetStore {
   settle(settlement: Settlement): Promise<{ readonly states: readonly BudgetState[] }>;
   /** Never used for admission. Charges what has expired by `at`. An account not seen reads as 0 spent, 0 held, reset at `at`. */
   read(accounts: readonly string[], at: number): Promise<readonly BudgetState[]>;
+  /**
+   * The log that `settle` writes its `usage` to, in the same transaction; also if the id is unknown or settled, since a record
+   * counts once by its own id. Set only by stores that do so: nobody else records such a call.
+   */
+  readonly recordsInto?: UsageLog;
   /** Holds that are live or have expired unsettled; those settled are not listed. */
   openHolds?(at: number): Promise<readonly OpenHold[]>;
   close?(): Promise<void>;

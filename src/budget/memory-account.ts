@@ -1,7 +1,7 @@
 import type { BudgetState } from './budget-store';
+import { fixedWindow, rollingMsOf } from './hold-shares';
 import { RollingSum } from './rolling-sum';
 import type { BudgetWindow } from './window';
-import { calendarWindow } from './window';
 
 /** Accounts stay at least this long after their window, for a clock that is slow or steps back. */
 const KEEP_MS = 3_600_000;
@@ -20,6 +20,7 @@ export class MemoryAccount {
   /** Whether the store has it: an account that was only asked about is never kept. */
   isListed = false;
   #spentNanos = 0;
+  #toldNanos = 0;
   readonly #resetsAt: number;
   #keptUntil: number;
 
@@ -28,7 +29,7 @@ export class MemoryAccount {
     this.name = name;
     const rollingMs = rollingMsOf(window);
     this.rolling = rollingMs === undefined ? undefined : new RollingSum(rollingMs);
-    const { startsAt, resetsAt } = fixed(window, at);
+    const { startsAt, resetsAt } = fixedWindow(window, at);
     this.#resetsAt = resetsAt;
     this.#keptUntil = keptUntil(startsAt, resetsAt);
   }
@@ -71,22 +72,29 @@ export class MemoryAccount {
     };
   }
 
+  /** The same for an answer that tells of it, after a step that added `bookedNanos`. */
+  told(at: number, bookedNanos: number, limitNanos: number = this.limitNanos, rollingMs?: number): BudgetState {
+    const spentNanos = this.spentNanos(at, rollingMs);
+    const isRolling = this.rolling !== undefined;
+    // What left a rolling window since may come back, and is told again then.
+    const toldNanos = isRolling ? Math.min(this.#toldNanos, spentNanos - bookedNanos) : this.#toldNanos;
+    if (isRolling || spentNanos > toldNanos) this.#toldNanos = spentNanos;
+    return {
+      account: this.name,
+      limitNanos,
+      spentNanos,
+      heldNanos: this.heldNanos,
+      resetsAt: this.rolling === undefined ? this.#resetsAt : this.rolling.resetsAt(at, rollingMs),
+      toldNanos,
+    };
+  }
+
   /** Whether it can be forgotten: nothing counts in it any more, and nobody will ask. */
   isOver(at: number): boolean {
     return this.holds === 0 && this.#keptUntil <= at;
   }
 }
 
-/** The length of a rolling window; undefined for any other. */
-export function rollingMsOf(window: BudgetWindow): number | undefined {
-  return typeof window === 'object' && 'rollingMs' in window ? window.rollingMs : undefined;
-}
-
 function keptUntil(startsAt: number, resetsAt: number): number {
   return resetsAt + Math.max(resetsAt - startsAt, KEEP_MS);
-}
-
-function fixed(window: BudgetWindow, at: number): { readonly startsAt: number; readonly resetsAt: number } {
-  if (typeof window === 'string') return calendarWindow(window, at, 'UTC');
-  return 'rollingMs' in window ? { startsAt: at, resetsAt: at + window.rollingMs } : window;
 }

@@ -1,14 +1,13 @@
-import type { BudgetState, BudgetStore, Hold, HoldLine, OpenHold, Reserved, Settlement } from './budget-store';
+import type { BudgetState, BudgetStore, Hold, OpenHold, Reserved, Settlement } from './budget-store';
 import { ExpiryQueue } from './expiry-queue';
 import { checkHold, checkSettlement } from './hold-check';
-import { MemoryAccount, rollingMsOf } from './memory-account';
-import { calendarWindow } from './window';
+import { counterKey, counterKeys, rollingMsOf } from './hold-shares';
+import { MemoryAccount } from './memory-account';
 
 /** How many ids of ended calls are remembered, so that reserving them again changes nothing. */
 const REMEMBERED_IDS = 1_024;
 /** How many of the latest expiries can be listed and corrected. */
 const REMEMBERED_EXPIRIES = 10_000;
-const CALENDAR_PERIODS = ['day', 'week', 'month'] as const;
 
 /**
  * Counts in this process's memory: for one process, and lost when it ends. Every method does all its work before it returns.
@@ -116,7 +115,7 @@ class MemoryBudgetStore implements BudgetStore {
     this.#end(hold);
     if (!isExpired) this.#expiries.noteDone();
     const states: BudgetState[] = [];
-    for (const { account } of shares) states.push(account.state(at));
+    for (const { account } of shares) states.push(account.told(at, spentNanos));
     return { states };
   }
 
@@ -161,7 +160,7 @@ class MemoryBudgetStore implements BudgetStore {
   #sharesOf({ id, at, lines }: Hold): readonly Share[] {
     const shares: Share[] = [];
     for (const line of lines) {
-      const key = keyOf(line, at);
+      const key = counterKey(line, at);
       const rollingMs = rollingMsOf(line.window);
       const same = shareOf(key, shares);
       const account = same?.account ?? this.#accounts.get(key) ?? new MemoryAccount(key, line.account, line.window, at);
@@ -197,19 +196,12 @@ class MemoryBudgetStore implements BudgetStore {
   }
 
   #find(name: string, at: number): MemoryAccount | undefined {
-    const account = this.#accounts.get(name);
-    if (account !== undefined) return account;
-    for (const period of CALENDAR_PERIODS) {
-      const current = this.#accounts.get(keyOf({ account: name, window: period }, at));
-      if (current !== undefined) return current;
+    for (const key of counterKeys(name, at)) {
+      const account = this.#accounts.get(key);
+      if (account !== undefined) return account;
     }
     return undefined;
   }
-}
-
-/** The line's account; for a window given as a calendar name, the account's counter of the current window. */
-function keyOf({ account, window }: Pick<HoldLine, 'account' | 'window'>, at: number): string {
-  return typeof window === 'string' ? `${account}\0${calendarWindow(window, at, 'UTC').label}` : account;
 }
 
 function shareOf(key: string, shares: readonly Share[]): Share | undefined {
@@ -223,7 +215,7 @@ function fits({ account, nanos, limitNanos, rollingMs }: Share, at: number): boo
 
 function statesOf(shares: readonly Share[], at: number): readonly BudgetState[] {
   const states: BudgetState[] = [];
-  for (const { account, limitNanos, rollingMs } of shares) states.push(account.state(at, limitNanos, rollingMs));
+  for (const { account, limitNanos, rollingMs } of shares) states.push(account.told(at, 0, limitNanos, rollingMs));
   return states;
 }
 

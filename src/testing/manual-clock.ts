@@ -9,6 +9,11 @@ export interface ManualClock extends Clock {
   advance(ms: number): Promise<void>;
   /** Moves time forward from sleeper to sleeper until the promise settles, and settles as it does. Throws if nobody sleeps. */
   runUntil<T>(promise: PromiseLike<T>): Promise<T>;
+  /**
+   * Keeps time from moving in `advance` and `runUntil` while the work is pending, and answers with the work itself: for what
+   * takes real time, such as a question to a database.
+   */
+  during<T>(work: Promise<T>): Promise<T>;
   /** Sets the time without waking anybody who sleeps until later; time may go backwards, as real clocks do. */
   set(now: number): void;
   /** How many sleep. */
@@ -24,7 +29,13 @@ interface Sleeper {
 export function manualClock(start: number = Date.UTC(2026, 0, 1)): ManualClock {
   let now = start;
   const sleepers = new Set<Sleeper>();
+  let busy = 0;
 
+  /** Lets everything run that is ready to, and waits for all work that takes real time. */
+  const turn = async (): Promise<void> => {
+    do await nextTurn();
+    while (busy > 0);
+  };
   const next = (): Sleeper | undefined => {
     let first: Sleeper | undefined;
     for (const sleeper of sleepers) if (!first || sleeper.at < first.at) first = sleeper;
@@ -41,6 +52,13 @@ export function manualClock(start: number = Date.UTC(2026, 0, 1)): ManualClock {
     },
     set(to) {
       now = to;
+    },
+    during(work) {
+      busy++;
+      // What follows the work in the same turn may start more of it, so it ends a turn later.
+      const done = (): void => void nextTurn().then(() => busy--);
+      work.then(done, done);
+      return work;
     },
     sleep(ms, signal) {
       if (signal?.aborted) return Promise.reject(signal.reason as Error);
@@ -98,5 +116,5 @@ export function manualClock(start: number = Date.UTC(2026, 0, 1)): ManualClock {
   };
 }
 
-/** Lets everything run that is ready to, timers of 0 ms included. */
-const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
+/** Timers of 0 ms included. */
+const nextTurn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));

@@ -1,5 +1,5 @@
-import type { BudgetStore } from '../../budget/budget-store';
-import { NOW, TODAY, amounts, counters, exceeded, granted, hold, line, range, spend } from './budget-store-fixtures';
+import type { BudgetState, BudgetStore } from '../../budget/budget-store';
+import { HOLD_MS, NOW, TODAY, amounts, counters, exceeded, granted, hold, line, range, spend } from './budget-store-fixtures';
 import type { Expect, StoreTest } from './budget-store-fixtures';
 import { expiry, openHolds, rollingWindows, windows } from './budget-store-time';
 import type { TestRunner } from './runner';
@@ -33,7 +33,53 @@ export function describeBudgetStore(runner: TestRunner, makeStore: () => BudgetS
     describe('debt is never lost', () => debt(test, expect));
     describe('windows', () => windows(test, expect));
     describe('rolling windows', () => rollingWindows(test, expect));
+    describe('what has been told', () => telling(test, expect));
     describe('amounts are exact integers', () => integers(test, expect));
+  });
+}
+
+/** Alerts are given once across processes, because one answer alone tells of each rise. Stores without `toldNanos` pass. */
+function telling(test: StoreTest, expect: Expect): void {
+  const told = (states: readonly BudgetState[]) => states.map(({ toldNanos, spentNanos }) => [toldNanos, spentNanos]);
+
+  test('each rise of a sum is told by one answer, in the order of booking', async (store) => {
+    const first = await store.reserve(hold('h', [line('a', 100, 30)]));
+    if (first.states[0]?.toldNanos === undefined) return;
+    await store.reserve(hold('i', [line('a', 100, 30)]));
+    const one = await store.settle({ id: 'h', spentNanos: 25, at: NOW });
+    const other = await store.settle({ id: 'i', spentNanos: 10, at: NOW });
+    const refused = await store.reserve(hold('j', [line('a', 100, 66)]));
+    expect([first, one, other, refused].map(({ states }) => told(states))).toEqual([
+      [[0, 0]],
+      [[0, 25]],
+      [[25, 35]],
+      [[35, 35]],
+    ]);
+  });
+  test('what an expired hold was charged at is told by the next answer, read or not', async (store) => {
+    const { states } = await store.reserve(hold('h', [line('a', 100, 60)]));
+    if (states[0]?.toldNanos === undefined) return;
+    await store.read(['a'], NOW + HOLD_MS);
+    const next = await store.reserve(hold('i', [line('a', 100, 50)], NOW + HOLD_MS));
+    const again = await store.reserve(hold('j', [line('a', 100, 50)], NOW + HOLD_MS));
+    expect([next, again].map((answer) => told(answer.states))).toEqual([[[0, 60]], [[60, 60]]]);
+  });
+  test('a sum that was corrected downwards is not told twice on its way back up', async (store) => {
+    const { states } = await store.reserve(hold('h', [line('a', 100, 60)]));
+    if (states[0]?.toldNanos === undefined) return;
+    await store.reserve(hold('i', [line('a', 100, 20)], NOW + HOLD_MS));
+    const corrected = await store.settle({ id: 'h', spentNanos: 5, at: NOW + HOLD_MS });
+    const later = await store.settle({ id: 'i', spentNanos: 65, at: NOW + HOLD_MS });
+    expect([corrected, later].map((answer) => told(answer.states))).toEqual([[[60, 5]], [[60, 70]]]);
+  });
+  test('in a rolling window it is told again once it has left', async (store) => {
+    const rolling = line('a', 100, 60, { rollingMs: 60_000 });
+    const { states } = await store.reserve(hold('h', [rolling]));
+    if (states[0]?.toldNanos === undefined) return;
+    const one = await store.settle({ id: 'h', spentNanos: 60, at: NOW });
+    await store.reserve(hold('i', [rolling], NOW + 60_000));
+    const other = await store.settle({ id: 'i', spentNanos: 50, at: NOW + 60_000 });
+    expect([one, other].map((answer) => told(answer.states))).toEqual([[[0, 60]], [[0, 50]]]);
   });
 }
 
@@ -45,7 +91,7 @@ function counting(test: StoreTest, expect: Expect): void {
   test('the answers carry each account of the hold as it is afterwards', async (store) => {
     const answer = await store.reserve(hold('h', [line('a', 100, 30), line('b', 200, 40)]));
     const common = { spentNanos: 0, resetsAt: TODAY.resetsAt };
-    expect(answer.states).toEqual([
+    expect(answer.states.map(({ toldNanos: _, ...state }) => state)).toEqual([
       { account: 'a', limitNanos: 100, heldNanos: 30, ...common },
       { account: 'b', limitNanos: 200, heldNanos: 40, ...common },
     ]);
