@@ -35,11 +35,7 @@ export function unheld(assessment: Assessment): Held {
  * Holds the call's upper cost, lowering the output where it may to what the budgets can pay. Throws the refusal. `explain()`
  * passes a store that only looks.
  */
-export async function hold(
-  assessment: Assessment,
-  context: Context,
-  store: Pick<BudgetStore, 'reserve' | 'settle'>,
-): Promise<Held> {
+export async function hold(assessment: Assessment, context: Context, store: Pick<BudgetStore, 'reserve'>): Promise<Held> {
   const { rules, outputBound } = assessment;
   if (rules === undefined || !needsHold(assessment)) return unheld(assessment);
   let outputTokens = outputBound;
@@ -194,7 +190,7 @@ const unstored = (nanos: number, outputTokens: number | undefined, ungoverned: b
 function storeFailed(
   assessment: Assessment,
   context: Context,
-  store: Pick<BudgetStore, 'settle'>,
+  store: Pick<BudgetStore, 'reserve'>,
   error: unknown,
   held: Held,
 ): Held {
@@ -206,9 +202,7 @@ function storeFailed(
     error,
   });
   // It may have been held although the answer was lost; freeing an unknown id changes nothing.
-  void Promise.resolve()
-    .then(() => store.settle({ id: assessment.id, spentNanos: 0, at: assessment.at }))
-    .catch(() => {});
+  if (store === context.budgetStore) context.release(assessment.id);
   if (context.onStoreFailure === 'allow' || context.observe) return held;
   throw new StoreError({ ...assessment.subject, store: 'budgetStore', cause: error });
 }

@@ -2,6 +2,7 @@ import { type Account, ruleOf } from './budget/accounts';
 import type { BudgetState } from './budget/budget-store';
 import { formatInstant } from './errors';
 import type { BudgetThreshold, Events } from './events';
+import type { BudgetRule } from './settings';
 import { MAX_NANOS, formatUsd } from './money';
 
 /** Where alerts go besides the event: the client's logger. */
@@ -15,14 +16,13 @@ export interface AlertLogger {
 const MAX_ACCOUNTS = 10_000;
 
 /**
- * Gives each alert once per budget, window and level. Stores book one settlement after the other and answer with the sum
- * after it, so exactly one settlement sees the sum pass a level, in whichever process; what a hold was charged at when it
- * expired shows as a jump, and is told by whoever sees it first in this process.
+ * Gives each alert once per budget, window and level: across processes if the store says what it has told before, else as far
+ * as this process has seen.
  */
 export class Alerts {
   readonly #events: Events;
   readonly #logger: () => AlertLogger | undefined;
-  /** The highest amount at which an alert was given or that was seen, per account. */
+  /** The amount that was seen last, per account. */
   readonly #seen: Map<string, number> = new Map();
 
   constructor(events: Events, logger: () => AlertLogger | undefined) {
@@ -36,14 +36,11 @@ export class Alerts {
    */
   look(team: string, accounts: readonly Account[], states: readonly BudgetState[], at: number, booked: number): void {
     for (const state of states) {
-      const seen = this.#seen.get(state.account);
-      if (seen === state.spentNanos) continue;
+      if (state.toldNanos !== undefined && state.toldNanos >= state.spentNanos) continue;
       const rule = ruleOf(accounts, state.account);
       if (!rule || rule.alerts.length === 0) continue;
-      const before = seen ?? state.spentNanos - booked;
-      // Only in a rolling window does spending go down; there, what comes back up is told again.
-      if (seen !== undefined && state.spentNanos < seen && typeof rule.period === 'string') continue;
-      this.#remember(state);
+      const before = state.toldNanos ?? this.#seenBefore(state, rule, booked);
+      if (before >= state.spentNanos) continue;
       for (const alert of rule.alerts) {
         if (alert.nanos <= before || alert.nanos > state.spentNanos) continue;
         this.#give({
@@ -63,7 +60,14 @@ export class Alerts {
     }
   }
 
-  #remember({ account, spentNanos }: BudgetState): void {
+  #seenBefore({ account, spentNanos }: BudgetState, rule: BudgetRule, booked: number): number {
+    const seen = this.#seen.get(account);
+    // Only in a rolling window does spending go down; there, what comes back up is told again.
+    if (seen === undefined || spentNanos > seen || typeof rule.period !== 'string') this.#remember(account, spentNanos);
+    return seen ?? spentNanos - booked;
+  }
+
+  #remember(account: string, spentNanos: number): void {
     this.#seen.set(account, spentNanos);
     if (this.#seen.size <= MAX_ACCOUNTS) return;
     const [oldest] = this.#seen.keys();

@@ -27,6 +27,8 @@ export class Bookkeeper {
   readonly #clock: Clock;
   readonly #budgetStore: BudgetStore;
   readonly #usageLog: UsageLog;
+  /** Whether the store writes the record with the settlement. */
+  readonly #together: boolean;
   readonly #events: Events;
   readonly #alerts: Alerts;
   /** What is on its way to a store for the first time, and what is tried again. */
@@ -34,16 +36,24 @@ export class Bookkeeper {
   readonly #retrying: Set<object> = new Set();
   #waiting: { readonly left: Set<object>; readonly resolve: () => void }[] = [];
 
-  constructor(parts: { clock: Clock; budgetStore: BudgetStore; usageLog: UsageLog; events: Events; alerts: Alerts }) {
+  constructor(parts: {
+    clock: Clock;
+    budgetStore: BudgetStore;
+    usageLog: UsageLog;
+    recordsTogether: boolean;
+    events: Events;
+    alerts: Alerts;
+  }) {
     this.#clock = parts.clock;
     this.#budgetStore = parts.budgetStore;
     this.#usageLog = parts.usageLog;
+    this.#together = parts.recordsTogether;
     this.#events = parts.events;
     this.#alerts = parts.alerts;
   }
 
   book(charge: Charge, record: UsageRecord): void {
-    this.#write(record);
+    if (!charge.stored || !this.#together) this.#write(record);
     if (!charge.stored) {
       this.#announce(record);
       return;
@@ -83,8 +93,9 @@ export class Bookkeeper {
       const { states } = await this.#budgetStore.settle(settlement);
       if (charge.accounts) this.#alerts.look(record.team, charge.accounts, states, settlement.at, settlement.spentNanos);
     });
-    // Given up: the hold is charged in full when it expires.
     if (!failure) this.#announce(record);
+    // Given up: the hold is charged in full when it expires. What is known of the call is recorded if that can still be done.
+    else if (this.#together) this.#write(record);
   }
 
   #write(record: UsageRecord): void {

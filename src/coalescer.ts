@@ -1,4 +1,4 @@
-import { systemClock } from './clock';
+import { withinRealTime } from './time-limit';
 
 /** How a `Coalescer` makes its trips. */
 export interface CoalescerOptions<Item, Answer> {
@@ -65,20 +65,5 @@ export class Coalescer<Item, Answer> {
   #trip(items: readonly Item[]): Promise<readonly (Answer | Error)[]> {
     const { run, timeoutMs = 5_000, name } = this.#options;
     return withinRealTime(run(items), timeoutMs, name);
-  }
-}
-
-/** The promise's own outcome, or a rejection once `timeoutMs` of real time are over; `Infinity` for no limit. */
-export async function withinRealTime<T>(work: Promise<T>, timeoutMs: number, name: string): Promise<T> {
-  if (timeoutMs === Infinity) return work;
-  const over = new AbortController();
-  const late = systemClock.sleep(timeoutMs, over.signal).then(() => {
-    throw new Error(`The ${name} did not answer within ${timeoutMs} ms.`);
-  });
-  late.catch(() => undefined);
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    over.abort();
   }
 }

@@ -90,7 +90,7 @@ async function waitRefusal(assessment: Assessment, context: Context): Promise<Go
   }
 }
 
-function lookingAt(store: BudgetStore): Pick<BudgetStore, 'reserve' | 'settle'> {
+function lookingAt(store: BudgetStore): Pick<BudgetStore, 'reserve'> {
   return {
     async reserve({ lines, at }) {
       const accounts = lines.map(({ account }) => account);
@@ -103,7 +103,6 @@ function lookingAt(store: BudgetStore): Pick<BudgetStore, 'reserve' | 'settle'> 
         ? { ok: true, states }
         : { ok: false, exceeded: exceeded.map(({ account }) => account), states };
     },
-    settle: () => Promise.resolve({ states: [] }),
   };
 }
 

@@ -113,6 +113,11 @@ export interface Governance<Team extends string = string> {
   readonly mode?: 'enforce' | 'observe';
   /** What to do with a call when a store cannot be asked. An allowed call is recorded as ungoverned. Default `'deny'`. */
   readonly onStoreFailure?: 'deny' | 'allow';
+  /**
+   * How long a budget store or a usage log that was handed in may take for one step, in milliseconds of real time; what takes
+   * longer counts as failed. Default 10 seconds. Rate limiters bound their own steps, since waiting is what they are for.
+   */
+  readonly storeTimeoutMs?: number;
   /** Requests beside the known endpoints that may be sent, as `POST /path` without the base URL's path. They cost nothing and are recorded. */
   readonly allowOperations?: readonly string[];
   /** IANA name for calendar windows. Default `'UTC'`. */

@@ -13,6 +13,7 @@ import type { Governance } from './governance';
 import { idSource } from './id';
 import { memoryRateLimiter } from './limit/memory';
 import { defineGovernance } from './options';
+import { impatientLog, impatientStore } from './patience';
 import { groqPrices } from './price/groq-prices';
 import { type Reconciliation, reconcile } from './reconcile';
 import { type Report, type ReportQuery, report } from './report';
@@ -50,6 +51,7 @@ function copyOf({ teams, organization, policies, ...rest }: Governance): Governa
 
 const DEFAULT_HOLD_TIMEOUT_MS = 15 * 60_000;
 const DEFAULT_MAX_RETRY_AFTER_MS = 60_000;
+const DEFAULT_STORE_TIMEOUT_MS = 10_000;
 const MAX_LABELS = 1000;
 // Without any of these there is nothing to govern by.
 const RESTRICTING = [
@@ -84,12 +86,15 @@ export class Governor {
     Object.defineProperty(this, BRAND, { value: true });
     this.#governance = copyOf(defineGovernance(governance));
     const clock = governance.clock ?? systemClock;
-    const budgetStore = governance.budgetStore ?? memoryBudgetStore();
+    const timeoutMs = governance.storeTimeoutMs ?? DEFAULT_STORE_TIMEOUT_MS;
+    const budgetStore = governance.budgetStore ? impatientStore(governance.budgetStore, timeoutMs) : memoryBudgetStore();
     const rateLimiter = governance.rateLimiter ?? memoryRateLimiter({ clock });
-    const usageLog = governance.usageLog ?? memoryUsageLog();
+    const usageLog = governance.usageLog ? impatientLog(governance.usageLog, timeoutMs) : memoryUsageLog();
+    const { recordsInto } = governance.budgetStore ?? {};
+    const recordsTogether = recordsInto !== undefined && recordsInto === governance.usageLog;
     this.#ownsStores = governance.rateLimiter ? [] : [rateLimiter];
     const alerts = new Alerts(this.#events, () => this.#logger);
-    this.#bookkeeper = new Bookkeeper({ clock, budgetStore, usageLog, events: this.#events, alerts });
+    this.#bookkeeper = new Bookkeeper({ clock, budgetStore, usageLog, recordsTogether, events: this.#events, alerts });
     const { teams, policies, keys, unpricedModels, allowOperations } = this.#governance;
     this.#context = {
       clock,

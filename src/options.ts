@@ -157,6 +157,7 @@ const governanceShape = z.strictObject(
     ),
     timeZone: z.optional(string("an IANA time zone, e.g. 'Europe/Berlin'", isTimeZone)),
     holdTimeoutMs: z.optional(duration),
+    storeTimeoutMs: z.optional(duration),
     queueTimeoutMs: z.optional(durationOrInfinity),
     maxQueueSize: z.optional(
       number(

@@ -78,13 +78,13 @@ const FLOORS: readonly (readonly [name: string, files: RegExp])[] = [
   ['client', /^client\.ts$/],
   ['adapter', /^sdk\/(attempt|logger|meter|metered-iterator|promise|snapshot|tap)\.ts$/],
   ['governor', /^governor\.ts$/],
-  ['call', /^(call|explain|report|reconcile|bookkeeper|alerts|options|rule-check)\.ts$/],
+  ['call', /^(call|explain|report|reconcile|bookkeeper|alerts|options|rule-check|patience)\.ts$/],
   ['decisions', /^(assessment|admission|settlement|demand|attempts|record|context)\.ts$/],
   ['rules', /^(policy\/.*|settings\.ts|governance\.ts)/],
   ['wire', /^sdk\/(body|estimate|limit-error|limit-headers|operation|sse|tools|usage)\.ts$/],
   ['backends', /^(sqlite|redis|postgres)\/.*/],
   ['engines', /^(budget|limit|price|keys|usage|testing)\/.*/],
-  ['base', /^(clock|money|errors|id|events|thenable|coalescer)\.ts$/],
+  ['base', /^(clock|money|errors|id|events|thenable|coalescer|time-limit)\.ts$/],
 ];
 const ENGINES = FLOORS.findIndex(([name]) => name === 'engines');
 

@@ -132,6 +132,7 @@ describe('the governance’s own fields', () => {
       ['onStoreFailure', ['open', 5], /^Expected 'deny' or 'allow', got /],
       ['allowOperations', [['/x'], ['post /x'], ['POST x'], ['POST /x y'], [5]], /^Expected 'POST \/path', got /, '.0'],
       ['timeZone', ['Mars', '', 5], /^Expected an IANA time zone, e.g. 'Europe\/Berlin', got /],
+      ['storeTimeoutMs', [0, -1, Infinity, Number.NaN, '5'], /^Expected milliseconds, a number of 1 or more, got /],
       ['holdTimeoutMs', [0, -1, Infinity, Number.NaN, '5'], /^Expected milliseconds, a number of 1 or more, got /],
       ['queueTimeoutMs', [-1, Number.NaN, '5'], /^Expected milliseconds, a number of 0 or more, or Infinity, got /],
       ['maxRetryAfterMs', [-1, Number.NaN, '5'], /^Expected milliseconds, a number of 0 or more, or Infinity, got /],

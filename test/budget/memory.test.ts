@@ -67,7 +67,9 @@ describe('memoryBudgetStore', () => {
     const short = (limitNanos: number) =>
       hold({ id: 'i', at: NOW + 20, lines: [line({ limitNanos, window: { rollingMs: 10 } })] });
     const refused = await store.reserve(short(9));
-    expect(refused.states).toEqual([{ account: 'a', limitNanos: 9, spentNanos: 0, heldNanos: 0, resetsAt: NOW + 30 }]);
+    expect(refused.states).toEqual([
+      { account: 'a', limitNanos: 9, spentNanos: 0, heldNanos: 0, resetsAt: NOW + 30, toldNanos: 0 },
+    ]);
     expect(await spentOf(store, ['a'], NOW + 20)).toEqual([5]);
     expect((await store.reserve(short(10))).ok).toBe(true);
     expect(await spentOf(store, ['a'], NOW + 20)).toEqual([0]);

@@ -73,7 +73,8 @@ export function scene(
     maxRetries: 0,
     logger,
     ...options,
-    governance: { clock, ...governance, usageLog },
+    // A log that its own store writes to cannot be stood in for.
+    governance: { clock, ...governance, usageLog: governance.budgetStore?.recordsInto ?? usageLog },
     team,
   });
   return { mock, clock, governor: client.governor, client, records, lines };
