@@ -1,5 +1,6 @@
 // The entry `governed-groq/testing`: what a test of governed code needs.
 export { describeBudgetStore } from './testing/contracts/budget-store';
+export type { BudgetStoreEngine } from './testing/contracts/budget-store-engine';
 export { describeRateLimiter } from './testing/contracts/rate-limiter';
 export type { TestRunner } from './testing/contracts/runner';
 export { describeUsageLog } from './testing/contracts/usage-log';

@@ -35,11 +35,11 @@ export type SharedGrant =
   | { readonly granted: true }
   | {
       readonly granted: false;
-      /** The first that has no room: the index of a need, or something of the provider's. */
+      /** The first that has no room, in the order of the needs; `'provider'` if all of them have, and something of the provider's not. */
       readonly stop: number | 'provider';
       /**
-       * How long until there may be room, in milliseconds above 0, if nothing is given back before; `Infinity` if only others'
-       * releases make room.
+       * How long until that may have room, in milliseconds above 0, if nothing is given back before: of the provider's pause and
+       * limits, the longest. `Infinity` if only others' releases make room, or nothing does.
        */
       readonly retryInMs: number;
     };
@@ -73,7 +73,10 @@ export interface SharedLimits {
   take(demands: readonly SharedDemand[]): Promise<readonly SharedGrant[]>;
   /** Of a demand that is not taken, or no longer, nothing is changed. */
   change(changes: readonly SharedChange[]): Promise<void>;
-  /** What a response told about the provider's limits, for all who share `provider`. */
+  /**
+   * What a response told about the provider's limits, for all who share `provider`. It has just been received: `at` is of the
+   * asking process's clock, and the engine goes by its own.
+   */
   learn(snapshots: readonly LimitSnapshot[]): Promise<void>;
   /** How the limits of a demand stand, taking nothing. */
   look(demand: SharedDemand): Promise<readonly SharedState[]>;

@@ -99,6 +99,41 @@ export function windows(test: StoreTest, expect: Expect): void {
   });
 }
 
+/** Days of 23 and 25 hours, months of 28 to 31 days, weeks that span two years: each window counts by itself and ends on time. */
+export function calendar(test: StoreTest, expect: Expect): void {
+  for (const [name, startsAt, resetsAt, hours] of [
+    ['a day of 23 hours (Berlin, March)', Date.UTC(2026, 2, 28, 23), Date.UTC(2026, 2, 29, 22), 24],
+    ['a day of 25 hours (Berlin, October)', Date.UTC(2026, 9, 24, 22), Date.UTC(2026, 9, 25, 23), 24],
+    ['a month with a change of clocks (New York, March)', Date.UTC(2026, 2, 1, 5), Date.UTC(2026, 3, 1, 4), 720],
+    ['a day that begins on the half hour (Kolkata)', Date.UTC(2026, 10, 20, 18, 30), Date.UTC(2026, 10, 21, 18, 30), 24],
+  ] as const) {
+    test(name, async (store) => {
+      const window = { startsAt, resetsAt };
+      const next = { startsAt: resetsAt, resetsAt: resetsAt + hours * 3_600_000 };
+      await spend(store, 'h', line('a@1', 100, 60, window), 60, startsAt);
+      const last = await store.reserve(hold('late', [line('a@1', 100, 41, window)], resetsAt - 1));
+      expect([last.ok, last.states[0]?.resetsAt]).toEqual([false, resetsAt]);
+      const first = await store.reserve(hold('next', [line('a@2', 100, 100, next)], resetsAt));
+      expect([first.ok, first.states[0]?.resetsAt]).toEqual([true, next.resetsAt]);
+    });
+  }
+  for (const [period, last, resetsAt] of [
+    ['month', Date.UTC(2028, 1, 29, 23, 59, 59, 999), Date.UTC(2028, 2, 1)],
+    ['month', Date.UTC(2026, 1, 28, 23, 59, 59, 999), Date.UTC(2026, 2, 1)],
+    ['month', Date.UTC(2026, 11, 31, 23, 59, 59, 999), Date.UTC(2027, 0, 1)],
+    ['week', Date.UTC(2027, 0, 3, 23, 59, 59, 999), Date.UTC(2027, 0, 4)],
+    ['day', Date.UTC(2026, 11, 31, 23, 59, 59, 999), Date.UTC(2027, 0, 1)],
+  ] as const) {
+    test(`the calendar name '${period}' up to ${new Date(resetsAt).toISOString().slice(0, 10)}`, async (store) => {
+      await spend(store, 'h', line('a', 100, 60, period), 60, last - 3_600_000);
+      const before = await store.reserve(hold('i', [line('a', 100, 41, period)], last));
+      expect([before.ok, before.states.map(amounts), before.states[0]?.resetsAt]).toEqual([false, [[60, 0]], resetsAt]);
+      const after = await store.reserve(hold('j', [line('a', 100, 100, period)], resetsAt));
+      expect([after.ok, after.states.map(amounts)]).toEqual([true, [[0, 100]]]);
+    });
+  }
+}
+
 /** Money counts from when it was settled, or from when its hold expired, until exactly `rollingMs` later. */
 export function rollingWindows(test: StoreTest, expect: Expect): void {
   const ROLLING_MS = 60_000;

@@ -1,7 +1,8 @@
 import type { BudgetState, BudgetStore } from '../../budget/budget-store';
 import { HOLD_MS, NOW, TODAY, amounts, counters, exceeded, granted, hold, line, range, spend } from './budget-store-fixtures';
 import type { Expect, StoreTest } from './budget-store-fixtures';
-import { expiry, openHolds, rollingWindows, windows } from './budget-store-time';
+import { type BudgetStoreEngine, absence, isolation, sharing } from './budget-store-engine';
+import { calendar, expiry, openHolds, rollingWindows, windows } from './budget-store-time';
 import type { TestRunner } from './runner';
 
 const CENT = 10_000_000;
@@ -9,9 +10,14 @@ const LARGEST = Number.MAX_SAFE_INTEGER;
 
 /**
  * Everything that the governor relies on in a budget store. `makeStore` is called once per test and must answer with an empty
- * store; each is closed after its test. No test waits: the time is in what the store is given.
+ * store; each is closed after its test. No test waits: the time is in what the store is given. What a store on an engine shares
+ * with others, and what happens when the engine goes away, is tested as far as `engine` says how.
  */
-export function describeBudgetStore(runner: TestRunner, makeStore: () => BudgetStore | Promise<BudgetStore>): void {
+export function describeBudgetStore(
+  runner: TestRunner,
+  makeStore: () => BudgetStore | Promise<BudgetStore>,
+  engine: BudgetStoreEngine = {},
+): void {
   const { describe, it, expect } = runner;
   const test: StoreTest = (name, body) =>
     it(name, async () => {
@@ -32,9 +38,14 @@ export function describeBudgetStore(runner: TestRunner, makeStore: () => BudgetS
     describe('open holds', () => openHolds(test, expect));
     describe('debt is never lost', () => debt(test, expect));
     describe('windows', () => windows(test, expect));
+    describe('windows at the ends of days, months and years', () => calendar(test, expect));
     describe('rolling windows', () => rollingWindows(test, expect));
     describe('what has been told', () => telling(test, expect));
     describe('amounts are exact integers', () => integers(test, expect));
+    const { twin, neighbour, cutOff } = engine;
+    if (twin) describe('several processes', () => sharing(test, expect, twin));
+    if (neighbour) describe('other prefixes', () => isolation(test, expect, neighbour));
+    if (cutOff) describe('an engine that goes away', () => absence(test, expect, cutOff));
   });
 }
 
