@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
@@ -6,12 +6,16 @@ import * as library from '../src/index';
 import * as testing from '../src/testing';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const readme = readFileSync(`${root}README.md`, 'utf8');
-const blocks = [...readme.matchAll(/^```ts\n(.*?)^```/gms)].map(([, code = ''], index) => ({
-  name: `${root}readme-block-${index + 1}.ts`,
-  // Each stands for itself, so none may see the variables of another.
-  code: `${code}\nexport {};\n`,
-}));
+const PAGES = ['README.md', ...readdirSync(`${root}docs`).map((name) => `docs/${name}`)];
+const textOf = (page: string): string => readFileSync(root + page, 'utf8');
+const readme = textOf('README.md');
+const blocks = PAGES.flatMap((page) =>
+  [...textOf(page).matchAll(/^```ts\n(.*?)^```/gms)].map(([, code = ''], index) => ({
+    name: `${root}${page.replaceAll(/\W/g, '-')}-block-${index + 1}.ts`,
+    // Each stands for itself, so none may see the variables of another.
+    code: `${code}\nexport {};\n`,
+  })),
+);
 
 const AsyncFunction = (async () => {}).constructor;
 
@@ -19,7 +23,11 @@ const AsyncFunction = (async () => {}).constructor;
 function problems(): string[] {
   const config = ts.readConfigFile(`${root}tsconfig.json`, (path) => ts.sys.readFile(path));
   const { options } = ts.parseJsonConfigFileContent(config.config, ts.sys, root);
-  const paths = { 'governed-groq': [`${root}src/index.ts`], 'governed-groq/testing': [`${root}src/testing.ts`] };
+  const entries = ['sqlite', 'redis', 'postgres', 'testing'].map((name) => [
+    `governed-groq/${name}`,
+    [`${root}src/${name}.ts`],
+  ]);
+  const paths = { 'governed-groq': [`${root}src/index.ts`], ...Object.fromEntries(entries) } as Record<string, string[]>;
   const host = ts.createCompilerHost({ ...options, paths });
   const disk = { ...host };
   const blockOf = (path: string) => blocks.find(({ name }) => name === path);
@@ -43,6 +51,14 @@ describe('README', () => {
   it('shows code that compiles', { timeout: 60_000 }, () => {
     expect(blocks.length).toBeGreaterThan(12);
     expect(problems()).toEqual([]);
+  });
+
+  it('shows the store of the example as it is', () => {
+    const example = textOf('examples/simple-budget-store.ts').replace(
+      "'../src/index'; // Users write 'governed-groq'.",
+      "'governed-groq';",
+    );
+    expect(textOf('docs/your-own-store.md')).toContain(`\`\`\`ts\n${example}\`\`\``);
   });
 
   it('shows a test that passes', async () => {
