@@ -49,7 +49,7 @@ export async function hold(assessment: Assessment, context: Context, store: Pick
       reserved = await store.reserve({
         id: assessment.id,
         at: assessment.at,
-        expiresAt: assessment.at + context.holdTimeoutMs,
+        expiresAt: assessment.at + context.holdTimeoutMs + waitingMs(context),
         lines: lines.all,
       });
     } catch (error) {
@@ -70,6 +70,11 @@ export async function hold(assessment: Assessment, context: Context, store: Pick
     outputTokens = Math.min(affordable, outputTokens ?? affordable);
     nanos = assessment.upperNanos(outputTokens);
   }
+}
+
+// A call that waits for its turn for as long as it may has as much time left as any other.
+function waitingMs({ queueTimeoutMs }: Context): number {
+  return queueTimeoutMs === Infinity ? 0 : queueTimeoutMs;
 }
 
 /** The accounts that a call counts in, with what the hold would add to each. */

@@ -122,7 +122,10 @@ export interface Governance<Team extends string = string> {
   readonly allowOperations?: readonly string[];
   /** IANA name for calendar windows. Default `'UTC'`. */
   readonly timeZone?: string;
-  /** How long a hold may stay unsettled before it is charged, and a slot be kept. Default 15 minutes. */
+  /**
+   * How long a hold may stay unsettled before it is charged, and a slot be kept, in milliseconds; a hold for as long as
+   * `queueTimeoutMs` more, if that is set. Default 15 minutes.
+   */
   readonly holdTimeoutMs?: number;
   /** How long a call may wait for its turn. Default: no bound. */
   readonly queueTimeoutMs?: number;

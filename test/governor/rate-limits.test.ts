@@ -265,3 +265,17 @@ describe('waiting', () => {
     ]);
   });
 });
+
+it('a call that waits for longer than holdTimeoutMs is not taken for a crashed one, if queueTimeoutMs lets it wait', async () => {
+  const limits = [{ kind: 'requests', max: 1, windowMs: 600_000 }] as const;
+  const here = scene(
+    { teams: { a: { monthlyBudgetUsd: 1, limits } }, holdTimeoutMs: 60_000, queueTimeoutMs: 1_200_000 },
+    { team: 'a' },
+  );
+  await here.client.chat.completions.create(params);
+  const waiting = here.client.chat.completions.create(params);
+  await here.clock.advance(300_000);
+  expect(await here.governor.reconcile()).toMatchObject({ live: [{ expired: false }], expired: [] });
+  await here.clock.runUntil(waiting);
+  expect(await here.governor.reconcile()).toMatchObject({ live: [], expired: [], gaps: [] });
+});
