@@ -1,3 +1,4 @@
+import type { Block } from './block';
 import type { FairLine } from './fair-line';
 import type { Heaped } from './heap';
 import type { Lane } from './lane';
@@ -28,6 +29,8 @@ export abstract class Constraint implements Heaped {
   line: FairLine | undefined = undefined;
   /** Whether it has been forgotten because nothing counted against it. */
   dropped: boolean = false;
+  /** Set while an engine that others share is known to have no room, or little. */
+  block: Block | undefined = undefined;
   /** Room kept back for a lane that had its turn here and now waits elsewhere; lapses by itself. */
   #kept = 0;
   #keptFor: Lane | undefined;
@@ -56,16 +59,40 @@ export abstract class Constraint implements Heaped {
 
   /** Whether nobody stands here, or keeps room here while standing elsewhere. */
   protected get isUnattended(): boolean {
-    return this.line === undefined && this.#keptFor === undefined;
+    return this.line === undefined && this.#keptFor === undefined && this.block?.isAsking !== true;
   }
 
   fits(amount: number, max: number, now: number, lane: Lane | undefined): boolean {
+    if (this.block !== undefined && !this.block.isOpen(now)) return false;
     if (this.#kept === 0) return this.hasRoom(amount, max, now);
     return this.hasRoom(amount + this.#keptFrom(lane, now), max, now);
   }
 
   /** When there will be room for `amount`: `now` if there is, `Infinity` if that depends on what others do. */
   availableAt(amount: number, max: number, now: number, lane: Lane | undefined): number {
+    const at = this.#roomAt(amount, max, now, lane);
+    return this.block !== undefined && now < this.block.expectedAt ? Math.max(at, this.block.expectedAt) : at;
+  }
+
+  /** When it is worth looking again, after `now`; `Infinity` if something will happen here before. Asked only if it does not fit. */
+  lookAgainAt(amount: number, max: number, now: number, lane: Lane | undefined): number {
+    const at = this.#roomAt(amount, max, now, lane);
+    if (at > now && at < Infinity) this.yield(amount, max, at, this.used(now));
+    // At once would be now again, for as long as it takes.
+    if (this.block === undefined) return at > now ? at : now + 1;
+    const reopensAt = this.block.reopensAt(now);
+    if (now < reopensAt) return Math.max(at, reopensAt);
+    return this.block.isBusy ? Infinity : at > now ? at : now + 1;
+  }
+
+  /** Leaves others what will be free at `at`, if they wait for it and this process has `used` more than its share. */
+  yield(amount: number, max: number, at: number, used: number): void {
+    if (this.block === undefined || this.block.rivals === 0) return;
+    const share = max / (this.block.rivals + 1);
+    this.block.yield(at, Math.min(1, Math.max(0, (share - used) / amount)));
+  }
+
+  #roomAt(amount: number, max: number, now: number, lane: Lane | undefined): number {
     const kept = this.#keptFrom(lane, now);
     if (this.hasRoom(amount + kept, max, now)) return now;
     if (kept === 0) return this.roomAt(amount, max, now);
@@ -96,6 +123,8 @@ export abstract class Constraint implements Heaped {
 /** One constraint as a demand meets it. */
 export interface Need {
   readonly constraint: Constraint;
+  /** Of a limit of the user's; empty for the provider's. */
+  readonly key: string;
   /** For messages and reports. */
   readonly name: string;
   /** Undefined if every attempt takes 1. */

@@ -17,7 +17,7 @@ export class Deadlines {
     return this.#heap.first?.first;
   }
 
-  /** Ignores who may wait for ever. Whoever is added later must have come later. */
+  /** Ignores who may wait for ever. Whoever is added later has come later, but for a few. */
   add(waiting: Waiting): void {
     const { maxWaitMs } = waiting.demand;
     if (!(maxWaitMs < Infinity)) return;
@@ -28,9 +28,16 @@ export class Deadlines {
       this.#heap.add(created);
       return;
     }
-    waiting.earlier = group.last;
-    group.last.later = waiting;
-    group.last = waiting;
+    let earlier: Waiting | undefined = group.last;
+    while (earlier !== undefined && earlier.since > waiting.since) earlier = earlier.earlier;
+    const later = earlier === undefined ? group.first : earlier.later;
+    waiting.earlier = earlier;
+    waiting.later = later;
+    if (earlier) earlier.later = waiting;
+    else group.first = waiting;
+    if (later) later.earlier = waiting;
+    else group.last = waiting;
+    if (earlier === undefined) this.#heap.update(group);
   }
 
   delete(waiting: Waiting): void {

@@ -70,6 +70,11 @@ export class FairLine {
     turn.tag += amount / (weight > 0 ? weight : 1);
   }
 
+  /** Takes back what `charge` counted, as the team did not get it after all. */
+  refund(team: Team, amount: number, weight: number): void {
+    this.#turnOf(team).tag -= amount / (weight > 0 ? weight : 1);
+  }
+
   #turnOf(team: Team): Turn {
     let turn = this.#turns.get(team);
     if (turn === undefined) {

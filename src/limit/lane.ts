@@ -1,3 +1,4 @@
+import type { Asked } from './asked';
 import type { Constraint } from './constraint';
 import type { Heaped } from './heap';
 import type { Plan } from './plan';
@@ -5,13 +6,16 @@ import { PriorityLevels, type Ranked } from './priority-levels';
 import type { Demand, Slot } from './rate-limiter';
 import type { TeamQueue } from './queue';
 
+// Lanes move on to the constraint that stops them next. Should that go in circles, the next event moves them on.
+const MOVES_PER_ROUND = 16;
+
 /** One call that waits. */
 export class Waiting implements Ranked<Waiting> {
   readonly demand: Demand;
-  readonly lane: Lane;
+  lane: Lane;
   readonly signal: AbortSignal | undefined;
   readonly since: number;
-  /** Rises with every call that waits. */
+  /** Rises with every call that comes. */
   readonly sequence: number;
   previous: Waiting | undefined = undefined;
   next: Waiting | undefined = undefined;
@@ -23,6 +27,8 @@ export class Waiting implements Ranked<Waiting> {
   /** What that promise resolves to; without one it rejects with `error`. */
   slot: Slot | undefined = undefined;
   error: unknown = undefined;
+  /** Set while it has left its lane because nothing stops it here, and an engine is being asked. */
+  asked: Asked | undefined = undefined;
 
   constructor(demand: Demand, lane: Lane, signal: AbortSignal | undefined, since: number, sequence: number) {
     this.demand = demand;
@@ -52,14 +58,22 @@ export class Lane implements Heaped {
   heapIndex: number = -1;
   /** Where room is kept back for the first call. */
   readonly kept: Constraint[] = [];
-  /** How often it changed lines in a round. */
-  moves: number = 0;
-  round: number = 0;
+  #moves = 0;
+  #round = 0;
 
   constructor(team: Team, key: string, plan: Plan) {
     this.team = team;
     this.key = key;
     this.plan = plan;
+  }
+
+  /** Whether it may change lines once more in this round. */
+  mayMove(round: number): boolean {
+    if (this.#round !== round) {
+      this.#round = round;
+      this.#moves = 0;
+    }
+    return ++this.#moves <= MOVES_PER_ROUND;
   }
 
   isBefore(other: Lane): boolean {
@@ -75,8 +89,32 @@ export class Team {
   readonly queue: TeamQueue;
   readonly lanes: Map<string, Lane> = new Map();
 
+  /** How many in the queue have never had to wait: an engine is being asked for the first time. */
+  fresh: number = 0;
+
   constructor(name: string, queue: TeamQueue) {
     this.name = name;
     this.queue = queue;
+  }
+
+  /** How many wait. */
+  get waiting(): number {
+    return this.queue.size - this.fresh;
+  }
+
+  /** The lane of all calls that count against the same as the plan's. */
+  laneOf(plan: Plan): Lane {
+    const key = [
+      plan.provider ?? '',
+      ...plan.limits.map((limit) => limit.key),
+      '',
+      ...plan.concurrency.map((gate) => gate.key),
+    ].join('\n');
+    let lane = this.lanes.get(key);
+    if (lane === undefined) {
+      lane = new Lane(this, key, plan);
+      this.lanes.set(key, lane);
+    } else lane.plan = plan;
+    return lane;
   }
 }

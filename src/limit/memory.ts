@@ -1,9 +1,11 @@
 import { systemClock, type Clock } from '../clock';
 import { LimitStates } from './plan';
-import type { Demand, LimitKind, LimitSnapshot, LimitState, RateLimiter, Slot } from './rate-limiter';
+import type { Demand, LimitKind, LimitSnapshot, LimitState, ProviderLimit, RateLimiter, Slot } from './rate-limiter';
 import { amountOf, amountsOf } from './constraint';
 import { closed } from './refusal';
-import { obstacle, Scheduler } from './scheduler';
+import { obstacle } from './obstacle';
+import { Scheduler, type Asker } from './scheduler';
+import type { SharedState } from './shared-limits';
 import { MemorySlot } from './slot';
 import { SteadyTime } from './steady-time';
 
@@ -18,19 +20,22 @@ export interface MemoryRateLimiter extends Required<RateLimiter> {
  * are frozen and the same arrays each time are the cheapest. `clock` defaults to the machine's.
  */
 export function memoryRateLimiter({ clock = systemClock }: { readonly clock?: Clock | undefined } = {}): MemoryRateLimiter {
-  return new Memory(clock);
+  return new LocalRateLimiter(clock);
 }
 
-class Memory implements MemoryRateLimiter {
+/** What one process knows of its limits. With an asker, that is not enough, and every demand that takes something is asked for, too. */
+export class LocalRateLimiter implements MemoryRateLimiter {
+  readonly scheduler: Scheduler;
   readonly #time: SteadyTime;
   readonly #states: LimitStates;
-  readonly #scheduler: Scheduler;
+  readonly #asks: boolean;
   #isClosed = false;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, asker?: Asker) {
     this.#time = new SteadyTime(clock);
     this.#states = new LimitStates(clock.resolutionMs ?? 0);
-    this.#scheduler = new Scheduler(clock, this.#time, this.#states);
+    this.#asks = asker !== undefined;
+    this.scheduler = new Scheduler(clock, this.#time, this.#states, asker);
   }
 
   acquire(demand: Demand, signal?: AbortSignal): Slot | Promise<Slot> {
@@ -40,18 +45,42 @@ class Memory implements MemoryRateLimiter {
     const plan = this.#states.plan(demand, now);
     const amounts = amountsOf(plan.needs, demand);
     const stop = obstacle(plan.needs, amounts, now, undefined);
-    if (stop !== undefined) return this.#scheduler.wait(demand, plan, stop, signal, now);
-    return new MemorySlot(this.#scheduler, plan.needs, amounts, 0, now + demand.leaseMs);
+    if (stop !== undefined) return this.scheduler.wait(demand, plan, stop, signal, now);
+    if (this.#asks && amounts.some((amount) => amount > 0)) return this.scheduler.ask(demand, plan, amounts, signal, now);
+    return new MemorySlot(this.scheduler, plan.needs, amounts, 0, now + demand.leaseMs);
   }
 
   observe(snapshot: LimitSnapshot): void {
+    this.learn(snapshot);
+  }
+
+  /** Like `observe`, and tells whether a limit is new or has changed. */
+  learn(snapshot: LimitSnapshot): boolean {
     const now = this.#time.now();
     const provider = this.#states.providerToTeach(snapshot.provider);
     const changed = provider.learn(snapshot, this.#time.ofClock(snapshot.at), now);
     if (changed) this.#states.outdate();
-    if (this.#scheduler.waiting === 0) return;
-    if (changed) this.#scheduler.onLearnt();
-    this.#scheduler.onFreed(this.#states.needsOf(provider));
+    if (this.scheduler.waiting === 0) return changed;
+    if (changed) this.scheduler.onLearnt();
+    this.scheduler.onFreed(this.#states.needsOf(provider));
+    return changed;
+  }
+
+  /** What an engine says about the provider's limits now, which cannot be less than what this process has taken of them. */
+  mirror(name: string, states: readonly SharedState[]): void {
+    const now = this.#time.now();
+    const provider = this.#states.providerToTeach(name);
+    const limits: ProviderLimit[] = [];
+    let pauseMs: number | undefined;
+    for (const { of, roomInMs } of states) {
+      if (of === 'pause') pauseMs = roomInMs;
+      else if (typeof of === 'object') limits.push(of);
+    }
+    const changed = provider.learn({ provider: name, at: now, limits, pauseMs }, now, now);
+    for (const { of, used } of states) if (typeof of === 'object') provider.lower(of, used, now);
+    if (!changed) return;
+    this.#states.outdate();
+    this.scheduler.onLearnt();
   }
 
   peek(demand: Demand): readonly LimitState[] {
@@ -84,6 +113,6 @@ class Memory implements MemoryRateLimiter {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#scheduler.close();
+    this.scheduler.close();
   }
 }

@@ -67,11 +67,12 @@ export class LimitStates {
     if (provider) needs.push(pauseOf(provider));
     for (const limit of demand.limits) {
       const constraint = this.#windows.get(limit.key) ?? new SlidingWindow(limit.windowMs, this.#resolutionMs);
-      needs.push({ constraint, name: limit.name, kind: limit.kind, max: limit.max, windowMs: limit.windowMs, type: 'limit' });
+      const { key, name, kind, max, windowMs } = limit;
+      needs.push({ constraint, key, name, kind, max, windowMs, type: 'limit' });
     }
     if (provider) needs.push(...bucketsOf(provider));
     for (const { key, name, max } of demand.concurrency)
-      needs.push(gateNeed(this.#gates.get(key) ?? new ConcurrencyGate(), name, max));
+      needs.push(gateNeed(this.#gates.get(key) ?? new ConcurrencyGate(), key, name, max));
     return needs;
   }
 
@@ -121,7 +122,7 @@ export class LimitStates {
         window = new SlidingWindow(windowMs, this.#resolutionMs);
         this.#windows.set(key, window);
       } else window.resize(windowMs, this.#resolutionMs);
-      needs.push({ constraint: window, name, kind, max, windowMs, type: 'limit' });
+      needs.push({ constraint: window, key, name, kind, max, windowMs, type: 'limit' });
     }
     if (provider) needs.push(...bucketsOf(provider));
     for (const { key, name, max } of plan.concurrency) {
@@ -130,7 +131,7 @@ export class LimitStates {
         gate = new ConcurrencyGate();
         this.#gates.set(key, gate);
       }
-      needs.push(gateNeed(gate, name, max));
+      needs.push(gateNeed(gate, key, name, max));
     }
     return needs;
   }
@@ -157,6 +158,7 @@ export class LimitStates {
 function pauseOf(provider: ProviderState): Need {
   return {
     constraint: provider.pause,
+    key: '',
     name: `${provider.name}/pause`,
     kind: undefined,
     max: Infinity,
@@ -168,10 +170,11 @@ function pauseOf(provider: ProviderState): Need {
 function bucketsOf(provider: ProviderState): Need[] {
   return provider.buckets.map((constraint) => {
     const { kind, windowMs, max } = constraint;
-    return { constraint, name: `${provider.name}/${kind} per ${windowName(windowMs)}`, kind, max, windowMs, type: 'learnt' };
+    const name = `${provider.name}/${kind} per ${windowName(windowMs)}`;
+    return { constraint, key: '', name, kind, max, windowMs, type: 'learnt' };
   });
 }
 
-function gateNeed(constraint: ConcurrencyGate, name: string, max: number): Need {
-  return { constraint, name, kind: undefined, max, windowMs: 0, type: 'concurrency' };
+function gateNeed(constraint: ConcurrencyGate, key: string, name: string, max: number): Need {
+  return { constraint, key, name, kind: undefined, max, windowMs: 0, type: 'concurrency' };
 }

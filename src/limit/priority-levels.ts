@@ -1,6 +1,8 @@
 /** What `PriorityLevels` can hold: a link of a list, so that it can be removed without a search. */
 export interface Ranked<Item> {
   readonly priority: number;
+  /** Who came first has the lower one. */
+  readonly sequence: number;
   /** Kept by the levels. */
   previous: Item | undefined;
   /** Kept by the levels. */
@@ -11,9 +13,14 @@ interface Level<Item> {
   readonly priority: number;
   first: Item;
   last: Item;
+  /** The last that was added before others. Those that come back one after the other need no search from here. */
+  returned: Item | undefined;
 }
 
-/** First in, first out within a priority; the higher priority goes first. Adding and removing cost the same however many wait. */
+/**
+ * First in, first out within a priority; the higher priority goes first. Adding and removing cost the same however many wait. What
+ * was taken out and comes back finds its old place from the front.
+ */
 export class PriorityLevels<Item extends Ranked<Item>> {
   // The lowest priority first, none of them empty.
   readonly #levels: Level<Item>[] = [];
@@ -32,7 +39,11 @@ export class PriorityLevels<Item extends Ranked<Item>> {
     const index = this.#indexOf(item.priority);
     const level = this.#levels[index];
     if (level?.priority !== item.priority) {
-      this.#levels.splice(index, 0, { priority: item.priority, first: item, last: item });
+      this.#levels.splice(index, 0, { priority: item.priority, first: item, last: item, returned: undefined });
+      return;
+    }
+    if (item.sequence < level.last.sequence) {
+      returnTo(level, item);
       return;
     }
     item.previous = level.last;
@@ -47,10 +58,11 @@ export class PriorityLevels<Item extends Ranked<Item>> {
     if (previous) previous.next = next;
     if (next) next.previous = previous;
     item.previous = item.next = undefined;
-    if (previous && next) return;
     const index = this.#indexOf(item.priority);
     const level = this.#levels[index];
     if (level === undefined) return;
+    if (level.returned === item) level.returned = previous;
+    if (previous && next) return;
     if (previous) level.last = previous;
     else if (next) level.first = next;
     else this.#levels.splice(index, 1);
@@ -78,4 +90,20 @@ export class PriorityLevels<Item extends Ranked<Item>> {
     }
     return low;
   }
+}
+
+function returnTo<Item extends Ranked<Item>>(level: Level<Item>, item: Item): void {
+  const { returned } = level;
+  let after: Item | undefined = returned !== undefined && returned.sequence < item.sequence ? returned : undefined;
+  let before: Item | undefined = after === undefined ? level.first : after.next;
+  while (before !== undefined && before.sequence < item.sequence) {
+    after = before;
+    before = before.next;
+  }
+  item.previous = after;
+  item.next = before;
+  if (after) after.next = item;
+  else level.first = item;
+  if (before) before.previous = item;
+  level.returned = item;
 }

@@ -1,6 +1,6 @@
 import { Constraint, type Holder } from './constraint';
 import { RefillBucket } from './refill-bucket';
-import type { LimitKind, LimitSnapshot } from './rate-limiter';
+import type { LimitKind, LimitSnapshot, ProviderLimit } from './rate-limiter';
 
 /** A provider's pause: nobody starts before it is over. Counts who is out, too. */
 export class Pause extends Constraint {
@@ -84,6 +84,11 @@ export class ProviderState {
     const until = at + (snapshot.pauseMs ?? 0);
     if (until > this.pause.until) this.pause.until = until;
     return changed;
+  }
+
+  /** Of one limit, at least `used` is in use. */
+  lower({ kind, windowMs }: Pick<ProviderLimit, 'kind' | 'windowMs'>, used: number, now: number): void {
+    this.buckets.find((known) => known.kind === kind && known.windowMs === windowMs)?.lower(used, now);
   }
 
   headroom(kind: LimitKind): number {

@@ -22,7 +22,7 @@ export class TeamQueue {
     this.#queue = new PQueue<Jobs, QueueAddOptions>({ autoStart: false, queueClass: this.#queueClass() });
   }
 
-  /** How many wait. */
+  /** How many wait, or are asked for. */
   get size(): number {
     return this.#size;
   }
@@ -52,14 +52,14 @@ export class TeamQueue {
     this.#entering = undefined;
     if (waiting === undefined) return;
     waiting.run = run;
-    waiting.lane.waiting.add(waiting);
+    if (waiting.asked === undefined) waiting.lane.waiting.add(waiting);
     this.#size++;
   }
 
   #take(): RunFunction | undefined {
     const waiting = this.#leaving;
     if (waiting === undefined) return undefined;
-    waiting.lane.waiting.delete(waiting);
+    if (waiting.asked === undefined) waiting.lane.waiting.delete(waiting);
     this.#size--;
     return waiting.run;
   }

@@ -37,6 +37,12 @@ export class RefillBucket extends Constraint {
     this.#level = isAlone ? level : Math.min(this.#level, level);
   }
 
+  /** At least `used` is in use, debt included. */
+  lower(used: number, now: number): void {
+    this.#refill(now);
+    if (used > 0 && used < Infinity) this.#level = Math.min(this.#level, this.#max - used);
+  }
+
   override get keepMs(): number {
     return this.windowMs;
   }

@@ -1,40 +1,25 @@
 import type { Clock } from '../clock';
 import { AbortWatch } from './abort-watch';
+import { Asked, type Charge } from './asked';
 import { amountOf, amountsOf, type Constraint, type Need } from './constraint';
 import { Deadlines } from './deadlines';
 import { FairLine } from './fair-line';
-import { Heap } from './heap';
-import { Lane, Team, Waiting } from './lane';
-import { LimitStates, type Plan } from './plan';
-import { TeamQueue } from './queue';
+import { Lane, Waiting } from './lane';
+import { obstacle } from './obstacle';
+import { Patience } from './patience';
+import type { LimitStates, Plan } from './plan';
 import type { Demand, Slot } from './rate-limiter';
-import { closed, expectedWaitMs, impossible, queueFull, waitTooLong } from './refusal';
+import { closed, impossible } from './refusal';
 import { MemorySlot, type SlotOwner } from './slot';
 import type { SteadyTime } from './steady-time';
+import { Teams } from './teams';
+import { Wakes } from './wakes';
 
-// Lanes move on to the constraint that stops them next. Should that go in circles, the next event moves them on.
-const MOVES_PER_ROUND = 16;
-// Making a team's queue costs more than keeping it.
-const IDLE_TEAMS_KEPT = 256;
-
-/** The first constraint that has no room, or where others come first; undefined if the demand can be granted. */
-export function obstacle(
-  needs: readonly Need[],
-  amounts: readonly number[],
-  now: number,
-  lane: Lane | undefined,
-): Need | undefined {
-  let index = 0;
-  for (const need of needs) {
-    const amount = amounts[index++] ?? 0;
-    if (amount === 0) continue;
-    const { constraint } = need;
-    // Less than nothing must not make room; whoever waits for it is refused.
-    if (!(amount > 0)) return need;
-    if (constraint.line !== undefined && (lane === undefined || !constraint.line.goesFirst(lane))) return need;
-    if (!constraint.fits(amount, need.max, now, lane)) return need;
-  }
-  return undefined;
+/** Who knows an engine that has to let through, too, what nothing stops in this process. */
+export interface Asker {
+  ask(waiting: Waiting, asked: Asked): void;
+  /** Somebody waits here. */
+  onStopped(need: Need): void;
 }
 
 /**
@@ -43,24 +28,28 @@ export function obstacle(
  * event costs as much as it changes, however many wait elsewhere.
  */
 export class Scheduler implements SlotOwner {
-  readonly #clock: Clock;
   readonly #time: SteadyTime;
   readonly #states: LimitStates;
-  readonly #teams: Map<string, Team> = new Map();
-  readonly #wakes: Heap<Constraint> = new Heap((one, other) => one.wakeAt < other.wakeAt);
+  readonly #patience: Patience;
+  readonly #asker: Asker | undefined;
+  readonly #teams: Teams = new Teams();
+  readonly #wakes: Wakes;
   readonly #deadlines: Deadlines = new Deadlines();
   readonly #aborts: AbortWatch = new AbortWatch((waiting) => this.#refuse(waiting, waiting.signal?.reason));
   /** Constraints whose line may move. */
   readonly #changed: Constraint[] = [];
-  #alarm: { readonly at: number; readonly stop: AbortController } | undefined;
+  readonly #asking: Set<Waiting> = new Set();
   #sequence = 0;
   #round = 0;
   #waiting = 0;
 
-  constructor(clock: Clock, time: SteadyTime, states: LimitStates) {
-    this.#clock = clock;
+  /** What the asker is to ask for, it must have `granted`, `refused` or `failed` later or, if it is over by then, `answered`. */
+  constructor(clock: Clock, time: SteadyTime, states: LimitStates, asker?: Asker) {
+    this.#wakes = new Wakes(clock, () => this.#onAlarm());
     this.#time = time;
     this.#states = states;
+    this.#patience = new Patience(time);
+    this.#asker = asker;
   }
 
   get waiting(): number {
@@ -73,28 +62,88 @@ export class Scheduler implements SlotOwner {
 
   /** Queues a demand that `stop` stops, or refuses it. */
   wait(demand: Demand, plan: Plan, stop: Need, signal: AbortSignal | undefined, now: number): Promise<Slot> {
-    const refusal =
-      impossible(plan.needs, demand) ??
-      this.#tooLongAtProvider(demand, plan, stop, now) ??
-      this.#tooLongForSure(demand, plan, now);
+    const refusal = this.#patience.refusal(demand, plan.needs, stop, this.#teams.waitingIn(demand.team), now);
     if (refusal) return Promise.reject(refusal);
-    const team = this.#team(demand.team);
-    if (!(team.queue.size < demand.maxQueueSize)) {
-      const expected = expectedWaitMs(plan.needs, demand, team.queue.size, now);
-      return Promise.reject(queueFull(demand, stop, team.queue.size, expected, this.#time.toClock(now + expected)));
-    }
-    const lane = lanesOf(team, plan);
-    const waiting = new Waiting(demand, lane, signal, now, ++this.#sequence);
+    const team = this.#teams.of(demand.team);
+    const waiting = new Waiting(demand, team.laneOf(plan), signal, now, ++this.#sequence);
     this.#waiting++;
     const promise = team.queue.add(waiting);
     this.#aborts.add(waiting);
     this.#deadlines.add(waiting);
-    if (lane.waiting.first === waiting) {
-      if (lane.at === undefined) this.#stand(lane, stop.constraint);
-      else this.#onNewFirst(lane, lane.at);
-    }
+    this.#takePlace(waiting, stop);
     this.#settle(now);
     return promise;
+  }
+
+  /** Asks the engine for a demand that nothing stops here. */
+  ask(demand: Demand, plan: Plan, amounts: readonly number[], signal: AbortSignal | undefined, now: number): Promise<Slot> {
+    const team = this.#teams.of(demand.team);
+    const waiting = new Waiting(demand, new Lane(team, '', plan), signal, now, ++this.#sequence);
+    const slot = new MemorySlot(this, plan.needs, amounts, 0, now + demand.leaseMs);
+    waiting.asked = new Asked(slot);
+    this.#waiting++;
+    team.fresh++;
+    const promise = team.queue.add(waiting);
+    this.#aborts.add(waiting);
+    this.#asking.add(waiting);
+    this.#asker?.ask(waiting, waiting.asked);
+    return promise;
+  }
+
+  /** The engine has granted it. */
+  granted(waiting: Waiting, asked: Asked, slot: Slot): void {
+    waiting.slot = slot;
+    this.#leave(waiting);
+    this.answered(asked, true);
+  }
+
+  /**
+   * The engine has not granted it, so it takes its old place again. `findStop` is called when nothing counts for it any more, and
+   * says what stops it.
+   */
+  refused(waiting: Waiting, asked: Asked, findStop: (needs: readonly Need[], now: number) => Need): void {
+    const now = this.now();
+    const { demand, lane } = waiting;
+    const { team } = lane;
+    asked.answered(false, now);
+    asked.undo(team, demand.weight);
+    this.#states.refresh(lane.plan);
+    const stop = findStop(lane.plan.needs, now);
+    const isFresh = asked.from === undefined;
+    const refusal = isFresh ? this.#patience.refusal(demand, lane.plan.needs, stop, team.waiting, now) : undefined;
+    if (refusal) this.#remove(waiting, refusal);
+    else {
+      asked.isOver = true;
+      this.#asking.delete(waiting);
+      waiting.asked = undefined;
+      if (isFresh) {
+        team.fresh--;
+        this.#deadlines.add(waiting);
+      }
+      waiting.lane = team.laneOf(lane.plan);
+      waiting.lane.waiting.add(waiting);
+      this.#takePlace(waiting, stop);
+    }
+    this.onFreed(asked.slot.needs);
+  }
+
+  /** The engine could not be asked. */
+  failed(waiting: Waiting, asked: Asked, error: unknown): void {
+    this.#remove(waiting, error);
+    this.answered(asked, false);
+  }
+
+  /** Of a call that is over, the engine has answered, too. */
+  answered(asked: Asked, granted: boolean): void {
+    asked.answered(granted, this.now());
+    this.onFreed(asked.slot.needs);
+  }
+
+  /** The engine may have room again. */
+  reopen(needs: readonly Need[]): void {
+    const now = this.now();
+    for (const { constraint } of needs) constraint.block?.open(now);
+    this.onFreed(needs);
   }
 
   onFreed(needs: readonly Need[]): void {
@@ -113,21 +162,18 @@ export class Scheduler implements SlotOwner {
 
   /** Refuses all who wait and can never be granted any more, because a limit is lower than was known. */
   onLearnt(): void {
-    for (const team of this.#teams.values()) {
-      for (const lane of team.lanes.values()) {
-        this.#states.refresh(lane.plan);
-        for (const waiting of lane.waiting) {
-          const refusal = impossible(lane.plan.needs, waiting.demand);
-          if (refusal) this.#remove(waiting, refusal);
-        }
+    for (const lane of this.#teams.lanes()) {
+      this.#states.refresh(lane.plan);
+      for (const waiting of lane.waiting) {
+        const refusal = impossible(lane.plan.needs, waiting.demand);
+        if (refusal) this.#remove(waiting, refusal);
       }
     }
   }
 
   close(): void {
-    for (const team of this.#teams.values()) {
-      for (const lane of team.lanes.values()) for (const waiting of lane.waiting) this.#remove(waiting, closed());
-    }
+    for (const lane of this.#teams.lanes()) for (const waiting of lane.waiting) this.#remove(waiting, closed());
+    for (const waiting of this.#asking) this.#remove(waiting, closed());
     this.#settle(this.now());
   }
 
@@ -136,10 +182,15 @@ export class Scheduler implements SlotOwner {
     this.#round++;
     this.#serveChanged(now);
     for (let waiting = this.#deadlines.first; waiting && waiting.deadline <= now; waiting = this.#deadlines.first) {
-      this.#remove(waiting, this.#waitedTooLong(waiting, now));
+      const { demand, lane, asked } = waiting;
+      this.#remove(
+        waiting,
+        this.#patience.hasEnded(demand, lane.plan.needs, asked?.from ?? lane.at, lane.waiting.size - 1, now),
+      );
       this.#serveChanged(now);
     }
-    this.#setAlarm(now);
+    if (this.#waiting === 0) this.#wakes.disarm();
+    else this.#wakes.arm(this.#deadlines.first?.deadline ?? Infinity, now);
   }
 
   #noteChanged(needs: readonly Need[]): void {
@@ -163,38 +214,39 @@ export class Scheduler implements SlotOwner {
         continue;
       }
       const refusal =
-        impossible(lane.plan.needs, waiting.demand) ?? this.#tooLongAtProvider(waiting.demand, lane.plan, stop, now);
+        impossible(lane.plan.needs, waiting.demand) ??
+        this.#patience.endsAtProvider(waiting.demand, lane.plan.needs, stop, now);
       if (refusal) this.#remove(waiting, refusal);
-      else if (stop.constraint === constraint || !this.#mayMove(lane)) {
+      else if (stop.constraint === constraint || !lane.mayMove(this.#round)) {
         const amount = amountOf(stop, waiting.demand);
-        // At once would be now again, for as long as it takes.
-        const at = stop.constraint.availableAt(amount, stop.max, now, lane);
-        wakeAt = at > now ? at : now + 1;
+        this.#asker?.onStopped(stop);
+        wakeAt = stop.constraint.lookAgainAt(amount, stop.max, now, lane);
         break;
       } else this.#move(lane, constraint, stop, now);
     }
-    this.#wakes.delete(constraint);
-    constraint.wakeAt = wakeAt;
-    if (wakeAt < Infinity) this.#wakes.add(constraint);
+    this.#wakes.set(constraint, wakeAt);
   }
 
   #grant(waiting: Waiting, amounts: readonly number[], constraint: Constraint, now: number): void {
     const { demand, lane } = waiting;
-    for (const [index, need] of lane.plan.needs.entries()) {
+    const charges: Charge[] = [];
+    for (const [index, { constraint: each }] of lane.plan.needs.entries()) {
       const amount = amounts[index] ?? 0;
-      if (amount > 0) need.constraint.line?.charge(lane.team, amount, demand.weight);
+      if (amount === 0 || each.line === undefined) continue;
+      each.line.charge(lane.team, amount, demand.weight);
+      charges.push({ line: each.line, amount });
     }
-    waiting.slot = new MemorySlot(this, lane.plan.needs, amounts, now - waiting.since, now + demand.leaseMs);
-    this.#leave(waiting);
+    const slot = new MemorySlot(this, lane.plan.needs, amounts, now - waiting.since, now + demand.leaseMs);
+    if (this.#asker === undefined) {
+      waiting.slot = slot;
+      this.#leave(waiting);
+    } else {
+      lane.waiting.delete(waiting);
+      waiting.asked = new Asked(slot, constraint, charges);
+      this.#asking.add(waiting);
+    }
     this.#onNewFirst(lane, constraint);
-  }
-
-  #mayMove(lane: Lane): boolean {
-    if (lane.round !== this.#round) {
-      lane.round = this.#round;
-      lane.moves = 0;
-    }
-    return ++lane.moves <= MOVES_PER_ROUND;
+    if (waiting.asked !== undefined) this.#asker?.ask(waiting, waiting.asked);
   }
 
   /** The lane had its turn at `from`; what stops it now is elsewhere. */
@@ -211,6 +263,14 @@ export class Scheduler implements SlotOwner {
     }
     this.#goAway(lane, from);
     this.#stand(lane, to);
+  }
+
+  /** It is in its lane, and `stop` stops it. */
+  #takePlace(waiting: Waiting, stop: Need): void {
+    const { lane } = waiting;
+    if (lane.waiting.first !== waiting) return;
+    if (lane.at === undefined) this.#stand(lane, stop.constraint);
+    else this.#onNewFirst(lane, lane.at);
   }
 
   #stand(lane: Lane, constraint: Constraint): void {
@@ -241,22 +301,33 @@ export class Scheduler implements SlotOwner {
     }
     this.#goAway(lane, constraint);
     lane.team.lanes.delete(lane.key);
-    if (lane.team.lanes.size === 0 && this.#teams.size > IDLE_TEAMS_KEPT) this.#teams.delete(lane.team.name);
+    this.#teams.forgetIfIdle(lane.team);
   }
 
   #leave(waiting: Waiting): void {
+    const { asked, lane } = waiting;
     this.#waiting--;
     this.#aborts.delete(waiting);
     this.#deadlines.delete(waiting);
-    waiting.lane.team.queue.leave(waiting);
+    lane.team.queue.leave(waiting);
+    if (asked === undefined) return;
+    asked.isOver = true;
+    this.#asking.delete(waiting);
+    if (asked.from === undefined) lane.team.fresh--;
+    this.#teams.forgetIfIdle(lane.team);
   }
 
   /** Takes a call out that gets nothing. */
   #remove(waiting: Waiting, error: unknown): void {
-    const { lane } = waiting;
+    const { lane, asked } = waiting;
     const wasFirst = lane.waiting.first === waiting;
     waiting.error = error;
     this.#leave(waiting);
+    if (asked !== undefined) {
+      asked.undo(lane.team, waiting.demand.weight);
+      this.#noteChanged(asked.slot.needs);
+      return;
+    }
     if (wasFirst && lane.at !== undefined) this.#onNewFirst(lane, lane.at);
   }
 
@@ -265,84 +336,9 @@ export class Scheduler implements SlotOwner {
     if (this.#changed.length > 0 || this.#waiting === 0) this.#settle(this.now());
   }
 
-  #team(name: string): Team {
-    let team = this.#teams.get(name);
-    if (team === undefined) {
-      team = new Team(name, new TeamQueue());
-      this.#teams.set(name, team);
-    }
-    return team;
-  }
-
-  /** One wait for the earliest instant at which anything can happen by itself. */
-  #setAlarm(now: number): void {
-    const at = Math.min(this.#wakes.first?.wakeAt ?? Infinity, this.#deadlines.first?.deadline ?? Infinity);
-    if (this.#alarm !== undefined) {
-      // An alarm that is too early finds nothing to do, which is cheaper than setting it again at every turn.
-      if (this.#alarm.at <= at && this.#waiting > 0) return;
-      this.#alarm.stop.abort();
-      this.#alarm = undefined;
-    }
-    if (at === Infinity || this.#waiting === 0) return;
-    const alarm = { at, stop: new AbortController() };
-    this.#alarm = alarm;
-    this.#clock.sleep(at - now, alarm.stop.signal).then(
-      () => {
-        if (this.#alarm === alarm) this.#onAlarm();
-      },
-      () => undefined,
-    );
-  }
-
   #onAlarm(): void {
-    this.#alarm = undefined;
     const now = this.now();
-    for (let constraint = this.#wakes.first; constraint && constraint.wakeAt <= now; constraint = this.#wakes.first) {
-      this.#wakes.delete(constraint);
-      this.#changed.push(constraint);
-    }
+    for (let due = this.#wakes.takeDue(now); due; due = this.#wakes.takeDue(now)) this.#changed.push(due);
     this.#settle(now);
   }
-
-  #tooLongForSure(demand: Demand, plan: Plan, now: number): Error | undefined {
-    for (const need of plan.needs) {
-      const amount = amountOf(need, demand);
-      if (amount === 0 || !need.constraint.isCertain()) continue;
-      const at = need.constraint.availableAt(amount, need.max, now, undefined);
-      if (at - now > demand.maxWaitMs && at < Infinity) return this.#tooLong(demand, plan, need, 0, now);
-    }
-    return undefined;
-  }
-
-  #tooLongAtProvider(demand: Demand, plan: Plan, stop: Need, now: number): Error | undefined {
-    if (demand.maxProviderWaitMs === undefined || (stop.type !== 'learnt' && stop.type !== 'pause')) return undefined;
-    const at = stop.constraint.availableAt(amountOf(stop, demand), stop.max, now, undefined);
-    if (!(at - now > demand.maxProviderWaitMs)) return undefined;
-    return this.#tooLong({ ...demand, maxWaitMs: demand.maxProviderWaitMs }, plan, stop, 0, now);
-  }
-
-  #waitedTooLong({ demand, lane }: Waiting, now: number): Error {
-    const need = lane.plan.needs.find(({ constraint }) => constraint === lane.at) ?? lane.plan.needs[0];
-    return need ? this.#tooLong(demand, lane.plan, need, lane.waiting.size - 1, now) : closed();
-  }
-
-  #tooLong(demand: Demand, plan: Plan, need: Need, ahead: number, now: number): Error {
-    const expected = expectedWaitMs(plan.needs, demand, ahead, now);
-    return waitTooLong(demand, need, need.constraint.used(now), expected, this.#time.toClock(now + expected));
-  }
-}
-
-function lanesOf(team: Team, plan: Plan): Lane {
-  const key = [
-    plan.provider ?? '',
-    ...plan.limits.map((limit) => limit.key),
-    '',
-    ...plan.concurrency.map((gate) => gate.key),
-  ].join('\n');
-  let lane = team.lanes.get(key);
-  if (lane === undefined) {
-    lane = new Lane(team, key, plan);
-    team.lanes.set(key, lane);
-  } else lane.plan = plan;
-  return lane;
 }

@@ -21,16 +21,17 @@ export class MemorySlot implements Slot, Holder {
   readonly waitedMs: number;
   readonly leaseEndsAt: number;
   isLapsed: boolean = false;
+  readonly needs: readonly Need[];
+  /** What it took of each. */
+  readonly amounts: readonly number[];
   readonly #owner: SlotOwner;
-  readonly #needs: readonly Need[];
-  readonly #amounts: readonly number[];
   #tickets: number[] | undefined;
   #isReleased = false;
 
   constructor(owner: SlotOwner, needs: readonly Need[], amounts: readonly number[], waitedMs: number, leaseEndsAt: number) {
     this.#owner = owner;
-    this.#needs = needs;
-    this.#amounts = amounts;
+    this.needs = needs;
+    this.amounts = amounts;
     this.waitedMs = waitedMs;
     this.leaseEndsAt = leaseEndsAt;
     let index = 0;
@@ -43,20 +44,29 @@ export class MemorySlot implements Slot, Holder {
   begin(): void {
     if (this.#tickets !== undefined || this.#isReleased) return;
     this.#depart();
-    if (this.#owner.waiting > 0) this.#owner.onBegun(this.#needs);
+    if (this.#owner.waiting > 0) this.#owner.onBegun(this.needs);
   }
 
   release(actual?: Actual): void {
     if (this.#isReleased) return;
+    this.#end(actual);
+    if (this.#owner.waiting > 0) this.#owner.onFreed(this.needs);
+  }
+
+  /** A release without having begun, of which nobody is told. */
+  giveBack(): void {
+    if (!this.#isReleased) this.#end(undefined);
+  }
+
+  #end(actual: Actual | undefined): void {
     this.#isReleased = true;
     const tickets = this.#tickets;
     let index = 0;
-    for (const { kind, constraint } of this.#needs) {
+    for (const { kind, constraint } of this.needs) {
       const ticket = tickets === undefined ? undefined : tickets[index];
-      const amount = this.#amounts[index++] ?? 0;
+      const amount = this.amounts[index++] ?? 0;
       if (amount > 0) constraint.settle(amount, kind === undefined ? undefined : valid(actual?.[kind]), ticket, this);
     }
-    if (this.#owner.waiting > 0) this.#owner.onFreed(this.#needs);
   }
 
   /** What it took of windows counts as if it had departed by now, else it would count for ever. */
@@ -64,16 +74,16 @@ export class MemorySlot implements Slot, Holder {
     if (this.isLapsed || this.#isReleased) return;
     if (this.#tickets === undefined) this.#depart();
     this.isLapsed = true;
-    for (const need of this.#needs) need.constraint.lapse(this);
-    if (this.#owner.waiting > 0) this.#owner.onLapsed(this.#needs);
+    for (const need of this.needs) need.constraint.lapse(this);
+    if (this.#owner.waiting > 0) this.#owner.onLapsed(this.needs);
   }
 
   #depart(): void {
     const now = this.#owner.now();
     const tickets: number[] = [];
     let index = 0;
-    for (const { constraint } of this.#needs) {
-      const amount = this.#amounts[index++] ?? 0;
+    for (const { constraint } of this.needs) {
+      const amount = this.amounts[index++] ?? 0;
       tickets.push(amount > 0 ? constraint.begin(amount, now) : 0);
     }
     this.#tickets = tickets;

@@ -1,0 +1,140 @@
+import type { Clock } from '../clock';
+import { Coalescer } from '../coalescer';
+import { random } from '../id';
+import { withinRealTime } from '../time-limit';
+import type { LimitSnapshot } from './rate-limiter';
+import type { SharedChange, SharedDemand, SharedGrant, SharedLimits, SharedState } from './shared-limits';
+
+/** What waits for its trip. */
+export interface Question {
+  readonly demand: SharedDemand;
+  /** Asked when the trip begins: an answer to it, if there is no need to ask any more. */
+  settled(): SharedGrant | undefined;
+  /** It was granted so late that its promise may have been given up. */
+  onLate(): void;
+}
+
+// After a failed trip; beyond, the lease brings back what was taken.
+const RETRIES_MS = [100, 500, 2500];
+
+/** An engine's counters: what is asked or told at the same time is one trip, and nobody waits for what is told. */
+export class SharedEngine {
+  readonly #limits: SharedLimits;
+  readonly #clock: Clock;
+  readonly #timeoutMs: number;
+  readonly #takes: Coalescer<Question, SharedGrant>;
+  readonly #changes: Coalescer<SharedChange, true>;
+  readonly #lessons: Coalescer<LimitSnapshot, true>;
+  readonly #stop: AbortController = new AbortController();
+  readonly #underWay: Set<Promise<unknown>> = new Set();
+  #told = 0;
+  #landed = 0;
+  #latest: Promise<unknown> = Promise.resolve();
+
+  constructor(limits: SharedLimits, clock: Clock, timeoutMs: number) {
+    this.#limits = limits;
+    this.#clock = clock;
+    this.#timeoutMs = timeoutMs;
+    const name = 'rate limit engine';
+    this.#takes = new Coalescer({ name, timeoutMs, run: (questions) => this.#take(questions) });
+    this.#changes = new Coalescer({
+      name,
+      timeoutMs,
+      run: async (changes) => {
+        await limits.change(changes);
+        return changes.map(() => true);
+      },
+    });
+    this.#lessons = new Coalescer({
+      name,
+      timeoutMs,
+      run: async (snapshots) => {
+        await limits.learn(snapshots);
+        return snapshots.map(() => true);
+      },
+    });
+  }
+
+  /** Up to which change, counted from 1, all have been tried. */
+  get landed(): number {
+    return this.#landed;
+  }
+
+  /** Rejects if the engine does not answer. */
+  take(question: Question): Promise<SharedGrant> {
+    const answer = this.#takes.ask(question);
+    this.#track(answer);
+    return answer;
+  }
+
+  /** The number of the change, which is on its way. */
+  change(change: SharedChange): number {
+    const number = ++this.#told;
+    const first = this.#changes.ask(change);
+    // They land in the order in which they were sent, so that one number tells of all before it.
+    const landed = (): void => void (this.#landed = Math.max(this.#landed, number));
+    this.#latest = first.then(landed, landed);
+    this.#insist(first, () => this.#changes.ask(change));
+    return number;
+  }
+
+  /** Resolves when all changes up to now have been tried. */
+  async untilLanded(): Promise<void> {
+    await this.#latest;
+  }
+
+  learn(snapshot: LimitSnapshot): void {
+    this.#insist(this.#lessons.ask(snapshot), () => this.#lessons.ask(snapshot));
+  }
+
+  /** Sees all that was told before. */
+  async look(demand: SharedDemand): Promise<readonly SharedState[]> {
+    await this.untilLanded();
+    return withinRealTime(this.#limits.look(demand), this.#timeoutMs, 'rate limit engine');
+  }
+
+  /** Aborted by `close`. */
+  get closing(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  /** Resolves when nothing is under way any more. From now on, what fails is tried once more at most, and at once. */
+  async close(): Promise<void> {
+    this.#stop.abort();
+    while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
+  }
+
+  #insist(first: Promise<unknown>, again: () => Promise<unknown>): void {
+    this.#track(this.#retry(first, again));
+  }
+
+  #track(work: Promise<unknown>): void {
+    this.#underWay.add(work);
+    const done = (): void => void this.#underWay.delete(work);
+    work.then(done, done);
+  }
+
+  async #retry(first: Promise<unknown>, again: () => Promise<unknown>): Promise<void> {
+    let attempt = first;
+    for (const pauseMs of RETRIES_MS) {
+      try {
+        await attempt;
+        return;
+      } catch {
+        await this.#clock.sleep(pauseMs * (1 - random() / 2), this.closing).catch(() => undefined);
+        attempt = again();
+        if (this.closing.aborted) break;
+      }
+    }
+    await attempt.catch(() => undefined);
+  }
+
+  async #take(questions: readonly Question[]): Promise<readonly (SharedGrant | Error)[]> {
+    const answers = questions.map((question) => question.settled());
+    const asked = questions.filter((_, index) => answers[index] === undefined);
+    const grants = asked.length === 0 ? [] : await this.#limits.take(asked.map(({ demand }) => demand));
+    for (const [index, question] of asked.entries()) if (grants[index]?.granted === true) question.onLate();
+    let next = 0;
+    return answers.map((answer) => answer ?? grants[next++] ?? new Error('The rate limit engine gave no answer.'));
+  }
+}
