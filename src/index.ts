@@ -1,11 +1,22 @@
 export { GovernedGroq, GovernedGroq as default, type GovernedGroqOptions, type TeamBinding } from './client';
 export { Governor, type ExplainOptions } from './governor';
 export { defineGovernance } from './options';
-export type { BudgetOptions, Governance, LimitOptions, OrganizationOptions, Per, RuleOptions, TeamOptions } from './governance';
+export type {
+  BudgetOptions,
+  Governance,
+  LimitOptions,
+  OrganizationOptions,
+  Per,
+  RuleOptions,
+  TeamOptions,
+  ToolAllowance,
+} from './governance';
+export type { AudioDuration, AudioSource } from './sdk/audio';
 export type { Explanation, ExplainedLimit } from './explain';
 export type { DecisionStep } from './assessment';
 export type { Report, ReportFigures, ReportQuery, ReportRow } from './report';
 export type { Gap, Reconciliation } from './reconcile';
+export type { BatchSettlement } from './batch/batches';
 export type {
   BudgetThreshold,
   CallAdmitted,
@@ -25,6 +36,8 @@ export { denyTools } from './policy/deny-tools';
 
 export type { BudgetState, BudgetStore, Hold, HoldLine, OpenHold, Reserved, Settlement } from './budget/budget-store';
 export type { BudgetPeriod, BudgetWindow } from './budget/window';
+export { leased } from './budget/leased';
+export type { LeaseOptions } from './budget/leased';
 export { memoryBudgetStore } from './budget/memory';
 
 export type {

@@ -44,6 +44,7 @@ describe('package', () => {
       'groqPrices',
       'isGovernanceError',
       'jsonlUsageLog',
+      'leased',
       'memoryBudgetStore',
       'memoryRateLimiter',
       'memoryUsageLog',
