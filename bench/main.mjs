@@ -16,6 +16,7 @@ const CASES = [
   { file: 'endurance', title: '5. many calls', processes: 1 },
   { file: 'exactness', title: '6. limits under load', processes: 1 },
   { file: 'size', title: '7. loading', processes: 1 },
+  { file: 'engines', title: '8. shared engines', processes: 1 },
 ];
 
 const CASE_TIMEOUT_MS = 10 * 60_000;
