@@ -4,7 +4,7 @@ import { ruleOf } from './budget/accounts';
 import type { BudgetStore } from './budget/budget-store';
 import type { Binding, Context } from './context';
 import { demandOf } from './demand';
-import { BudgetExceededError, type GovernanceError, type GovernanceErrorCode, isGovernanceError } from './errors';
+import { BudgetExceededError, StoreError, type GovernanceError, type GovernanceErrorCode, isGovernanceError } from './errors';
 import type { LimitState } from './limit/rate-limiter';
 import { NANOS_PER_USD } from './money';
 
@@ -58,7 +58,15 @@ export async function explain(context: Context, binding: Binding, request: Gover
   }
   const requested = refusal instanceof BudgetExceededError ? refusal.requestedNanos : nanos;
   const budgets = assessment.spends ? await explainBudgets(assessment, context, requested) : [];
-  const rates = assessment.spends && assessment.rules && !context.passive ? await explainRates(assessment, context) : [];
+  let rates: ExplainedLimit[] = [];
+  if (assessment.spends && assessment.rules && !context.passive) {
+    try {
+      rates = await explainRates(assessment, context);
+    } catch (cause) {
+      if (context.onStoreFailure === 'deny' && !context.observe)
+        refusal ??= new StoreError({ ...assessment.subject, store: 'rateLimiter', cause });
+    }
+  }
   // A limiter that reads a clock reads it later than `now`.
   const asked = context.clock.now();
   const waitMs = rates.reduce((wait, { resetsAt }) => Math.max(wait, resetsAt - asked), 0);

@@ -187,3 +187,16 @@ describe('explain()', () => {
     });
   });
 });
+
+it('tells that a rate limiter cannot be asked, as a call would be told', async () => {
+  const away = new Error('connect ECONNREFUSED');
+  const rateLimiter = { acquire: () => Promise.reject(away), peek: () => Promise.reject(away) };
+  for (const [onStoreFailure, allowed] of [
+    ['deny', false],
+    ['allow', true],
+  ] as const) {
+    const { governor } = scene({ teams: { a: {} }, rateLimiter, onStoreFailure });
+    const explanation = await governor.explain({ model: MODEL, messages: MESSAGES }, { team: 'a' });
+    expect([explanation.allowed, explanation.code]).toEqual([allowed, allowed ? undefined : 'store-unavailable']);
+  }
+});
