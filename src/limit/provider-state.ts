@@ -81,8 +81,11 @@ export class ProviderState {
       const isAlone = this.pause.inFlight === 0;
       bucket.learn(max, remaining !== undefined && remaining >= 0 ? remaining : undefined, isAlone, at, now);
     }
-    const until = at + (snapshot.pauseMs ?? 0);
-    if (until > this.pause.until) this.pause.until = until;
+    if (snapshot.pauseMs !== undefined) {
+      // Whoever says that it was later than now has a clock of its own.
+      const until = Math.min(at, now) + snapshot.pauseMs;
+      if (until > this.pause.until) this.pause.until = until;
+    }
     return changed;
   }
 

@@ -61,8 +61,9 @@ class SharedRateLimiter implements Required<RateLimiter>, SharedSlotOwner, Asker
 
   observe(snapshot: LimitSnapshot): void {
     const { provider, pauseMs = 0 } = snapshot;
-    const changed = this.#local.learn(snapshot);
     const now = this.#clock.now();
+    // It has just been received, whatever the clock says that it was stamped by.
+    const changed = this.#local.learn({ ...snapshot, at: now });
     const isDue = Math.abs(now - (this.#taughtAt.get(provider) ?? -Infinity)) >= LEARN_EVERY_MS;
     if (!changed && !(pauseMs > 0) && !isDue) return;
     this.#taughtAt.set(provider, now);

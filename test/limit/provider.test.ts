@@ -222,6 +222,19 @@ describe('the provider’s limits', () => {
     expect(limiter.peek(demand({ provider: 'unknown' }))).toEqual([]);
   });
 
+  it('pause nobody because of a response whose time is of a clock that is fast', async () => {
+    const clock = manualClock();
+    const limiter = memoryRateLimiter({ clock });
+    const fast = clock.now() + 300_000;
+    const limits = [{ kind: 'tokens', windowMs: MINUTE, max: 1000, remaining: 900 }] as const;
+    limiter.observe({ provider: 'm', at: fast, limits });
+    expect(limiter.acquire(demand({ provider: 'm' }))).not.toBeInstanceOf(Promise);
+    limiter.observe({ provider: 'm', at: fast, limits, pauseMs: 2_000 });
+    const before = clock.now();
+    await clock.runUntil(Promise.resolve(limiter.acquire(demand({ provider: 'm' }))));
+    expect(clock.now() - before).toBe(2_000);
+  });
+
   it('ignore numbers that cannot be', async () => {
     const { limiter } = await scene();
     const limits = [NaN, -1, Infinity].map((max) => ({ kind: 'tokens', windowMs: MINUTE, max }) as const);
