@@ -28,6 +28,24 @@ describe('answers', () => {
     expect(amounts(await other.read(['org'], START))).toEqual([[0, 101 * UNIT]]);
   });
 
+  it('show it also where the store was asked', async () => {
+    const { own } = scene();
+    await own.reserve(hold('a', START, [line('org', 1_000 * UNIT, UNIT)]));
+    const large = await own.reserve(hold('b', START, [line('org', 1_000 * UNIT, 200 * UNIT)]));
+    expect(amounts(large.states)).toEqual([[0, 201 * UNIT]]);
+    const ended = await own.settle({ id: 'b', spentNanos: 5, at: START });
+    expect(amounts(ended.states)).toEqual([[5, UNIT]]);
+  });
+
+  it('show slices that the store has charged as what was spent of them', async () => {
+    const { own, store, clock } = scene();
+    await own.reserve(hold('a', START, [line('org', 1_000 * UNIT, UNIT)]));
+    await own.settle({ id: 'a', spentNanos: 3, at: START });
+    await store.reserve(hold('others', START, [line('org', 1_000 * UNIT, 300 * UNIT)], 900_000));
+    clock.set(START + 600_000);
+    expect(amounts(await own.read(['org'], clock.now()))).toEqual([[3, 300 * UNIT]]);
+  });
+
   it('a refusal tells the room that there is for this call, so that one that asks for no more gets in', async () => {
     const { own, open } = scene();
     const ask = (by: BudgetStore, id: string, nanos: number) => by.reserve(hold(id, START, [line('org', 80 * UNIT, nanos)]));
@@ -108,11 +126,13 @@ describe('each rise of a sum', () => {
   it('that one refusal of the store tells is told by one of those whom it refuses', async () => {
     const { own, store } = scene();
     await store.reserve(hold('crashed', START, [line('org', 100, 95)], 1));
-    const asked = [9, 8, 7].map((nanos) => own.reserve(hold(`h${nanos}`, START + 1, [line('org', 100, nanos)])));
+    const ask = (nanos: number, at: number) => own.reserve(hold(`h${nanos}`, at, [line('org', 100, nanos)]));
+    const asked = [ask(1, START), ask(9, START + 1), ask(8, START + 1), ask(7, START + 1)];
     const answers = await Promise.all(asked);
     expect(
       answers.map(({ ok, states }) => [ok, ...states.map(({ toldNanos, spentNanos }) => [toldNanos, spentNanos])]),
     ).toEqual([
+      [true, [0, 0]],
       [false, [0, 95]],
       [false, [95, 95]],
       [false, [95, 95]],
