@@ -1,7 +1,7 @@
 import { defineConfig } from 'tsup';
 
 export default defineConfig({
-  entry: ['src/index.ts', 'src/testing.ts', 'src/sqlite.ts', 'src/redis.ts', 'src/postgres.ts'],
+  entry: ['src/index.ts', 'src/testing.ts', 'src/fetch.ts', 'src/sqlite.ts', 'src/redis.ts', 'src/postgres.ts'],
   format: ['esm', 'cjs'],
   target: 'es2022',
   platform: 'neutral',

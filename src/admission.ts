@@ -86,7 +86,8 @@ export function holdLines(
   const all: HoldLine[] = [];
   const accounts: Account[] = [];
   for (const rule of assessment.rules?.budgets ?? []) {
-    const account = context.accountsOf(rule).at(assessment.at, splitOf(rule, assessment));
+    const split = rule.per === undefined ? '' : splitOf(rule, assessment, assessment.model, assessment.key?.id);
+    const account = context.accountsOf(rule).at(assessment.at, split);
     const limitNanos = rule.soft || context.observe ? MAX_NANOS : rule.limitNanos;
     all.push({ account: account.name, limitNanos, nanos, window: account.window });
     accounts.push(account);
@@ -94,7 +95,13 @@ export function holdLines(
   return { all, accounts };
 }
 
-function splitOf({ per }: BudgetRule, { binding, key, model, team }: Assessment): string {
+/** What a rule's budget is split by, of one call. */
+export function splitOf(
+  { per }: BudgetRule,
+  { team, binding }: Pick<Assessment, 'team' | 'binding'>,
+  model: string,
+  keyId: string | undefined,
+): string {
   switch (per) {
     case undefined:
       return '';
@@ -103,7 +110,7 @@ function splitOf({ per }: BudgetRule, { binding, key, model, team }: Assessment)
     case 'user':
       return binding.user ?? '';
     case 'key':
-      return key?.id ?? '';
+      return keyId ?? '';
     case 'model':
       return model;
     default:
@@ -192,7 +199,8 @@ const unstored = (nanos: number, outputTokens: number | undefined, ungoverned: b
   ungoverned,
 });
 
-function storeFailed(
+/** The store could not be asked: throws the refusal, or returns `held` where calls go out all the same. */
+export function storeFailed(
   assessment: Assessment,
   context: Context,
   store: Pick<BudgetStore, 'reserve'>,

@@ -4,6 +4,7 @@
 import type { Binding, Context } from './context';
 import {
   type GovernanceError,
+  type PolicyCode,
   PolicyDeniedError,
   UngovernedRequestError,
   UnknownTeamError,
@@ -12,13 +13,14 @@ import {
 import type { ApiKey } from './keys/key-provider';
 import type { Amounts } from './limit/rate-limiter';
 import { applyPolicies } from './policy/apply';
-import { RULES } from './policy/rules';
+import { RULES, outputFields } from './policy/rules';
 import { type Rates, costNanos, ratesOf } from './price/cost';
-import type { PriceRow } from './price/price-book';
+import type { PriceBook, PriceRow } from './price/price-book';
 import type { BodyFields } from './sdk/body';
 import { type InputSize, inputSize } from './sdk/estimate';
 import type { Operation } from './sdk/operation';
-import { builtInTools, heldToolNanos } from './sdk/tools';
+import { audioSeconds } from './sdk/audio';
+import { type Allowance, builtInTools, heldToolNanos, isSystem } from './sdk/tools';
 import type { TeamRules } from './settings';
 
 /** One request as it will be sent, before anybody has decided on it. */
@@ -57,7 +59,12 @@ export class Assessment {
   key: ApiKey | undefined;
   row: PriceRow | undefined;
   rates: Rates | undefined;
+  /** Where the models are priced that a system calls, and for how much of built-in tools a call is held. */
+  prices: PriceBook | undefined;
+  toolAllowance: Allowance | undefined;
   input: InputSize | undefined;
+  /** How long the audio is, if that could be told beforehand. */
+  measuredSeconds: number | undefined;
   /** Input tokens, at most, and as they will likely be. */
   promptBound = 0;
   promptEstimate = 0;
@@ -73,6 +80,8 @@ export class Assessment {
   readonly steps: DecisionStep[] = [];
   /** Set to have the rules that allowed the request listed too. */
   tracing = false;
+  /** Set for a line of a batch file, which costs half and cannot be changed. */
+  line: { readonly number: number; readonly customId: string } | undefined;
 
   constructor(id: string, at: number, binding: Binding, request: GovernedRequest) {
     this.id = id;
@@ -86,8 +95,8 @@ export class Assessment {
     return this.rules?.name ?? this.binding.team ?? 'default';
   }
 
-  get subject(): { callId: string; team: string; model: string } {
-    return { callId: this.id, team: this.team, model: this.model };
+  get subject(): { callId: string; team: string; model: string; line: Assessment['line'] } {
+    return { callId: this.id, team: this.team, model: this.model, line: this.line };
   }
 
   /** True if the operation uses a model, and so costs. */
@@ -108,12 +117,13 @@ export class Assessment {
   /** What one attempt takes of the rate limits, at most and most likely. */
   amounts(prompt: number): Amounts {
     const output = this.outputBound ?? 0;
-    const audioSeconds = this.input?.audioSeconds ?? 0;
-    return { requests: 1, tokens: prompt + output, inputTokens: prompt, outputTokens: output, audioSeconds };
+    const seconds = Math.ceil(this.input?.audioSeconds ?? 0);
+    return { requests: 1, tokens: prompt + output, inputTokens: prompt, outputTokens: output, audioSeconds: seconds };
   }
 
   #cost(promptTokens: number, completionTokens: number): number {
     if (this.rates === undefined) return 0;
+    const batch = this.line !== undefined;
     switch (this.operation?.kind) {
       case 'speech':
         return costNanos(this.rates, {
@@ -121,6 +131,7 @@ export class Assessment {
           cachedTokens: 0,
           completionTokens: 0,
           characters: this.input?.characters ?? 0,
+          batch,
         });
       case 'audio':
         return costNanos(this.rates, {
@@ -128,11 +139,12 @@ export class Assessment {
           cachedTokens: 0,
           completionTokens: 0,
           audioSeconds: this.input?.audioSeconds ?? 0,
+          batch,
         });
       case 'embeddings':
-        return costNanos(this.rates, { promptTokens, cachedTokens: 0, completionTokens: 0 });
+        return costNanos(this.rates, { promptTokens, cachedTokens: 0, completionTokens: 0, batch });
       default:
-        return costNanos(this.rates, { promptTokens, cachedTokens: 0, completionTokens });
+        return costNanos(this.rates, { promptTokens, cachedTokens: 0, completionTokens, batch });
     }
   }
 }
@@ -145,7 +157,10 @@ const FIRST_STEPS: readonly Step[] = [['team', checkTeam], ['endpoint', checkEnd
 /** Assesses a request. A promise only if a policy or a key provider answers with one. */
 export function assess(assessment: Assessment, context: Context): undefined | Promise<void> {
   if (!runSteps(FIRST_STEPS, assessment, context)) return undefined;
-  if (context.policies.length === 0 && context.keys === undefined) {
+  const isAudio = assessment.operation?.kind === 'audio';
+  // Where nothing is decided nothing waits: the length is known long before the answer.
+  if (isAudio && context.passive) void measureAudio(assessment, context);
+  if (context.policies.length === 0 && context.keys === undefined && (context.passive || !isAudio)) {
     runSteps(context.passive ? PRICE : LAST_STEPS, assessment, context);
     return undefined;
   }
@@ -154,8 +169,13 @@ export function assess(assessment: Assessment, context: Context): undefined | Pr
 
 async function assessFurther(assessment: Assessment, context: Context): Promise<void> {
   if (await applyPolicies(assessment, context, () => runSteps(FIRST_STEPS, assessment, context))) {
+    if (assessment.operation?.kind === 'audio') await measureAudio(assessment, context);
     runSteps(LAST_STEPS, assessment, context);
   }
+}
+
+async function measureAudio(assessment: Assessment, { audioDuration }: Context): Promise<void> {
+  assessment.measuredSeconds = await audioSeconds(assessment.request.body, audioDuration);
 }
 
 const PRICE: readonly Step[] = [['price', checkPrice]];
@@ -231,6 +251,8 @@ function priceOf(model: string, at: number, { prices }: Context): PriceRow | und
 function checkPrice(assessment: Assessment, context: Context): GovernanceError | undefined {
   const { row, operation, model } = assessment;
   if (!assessment.spends || operation === undefined) return undefined;
+  assessment.prices = context.prices;
+  assessment.toolAllowance = context.toolAllowance;
   if (row) {
     const rates = ratesOf(row);
     const rate =
@@ -253,19 +275,21 @@ const UNKNOWN_MODEL_OUTPUT = 8192;
 
 /**
  * Measures the input and fixes the most output that a hold counts with: what the caller asked for, else the smallest of what
- * the rules, the model and the token limits allow. A step like the others; never refuses.
+ * the rules, the model and the token limits allow. A step like the others; refuses only a line of a batch file, into which no
+ * bound can be written.
  */
 export function measure(assessment: Assessment, context: Context): GovernanceError | undefined {
   const { operation, request, row, model, rules } = assessment;
   if (operation === undefined || !assessment.spends) return undefined;
-  const size = inputSize(operation.kind, request.body, row);
+  const size = inputSize(operation.kind, request.body, row, assessment.measuredSeconds);
   assessment.input = size;
   assessment.promptBound = context.calibration.bound(model, size, row?.contextWindow);
   assessment.promptEstimate = context.calibration.estimate(model, size, row?.contextWindow);
   if (operation.kind !== 'chat' && operation.kind !== 'responses') return undefined;
-  assessment.tools = builtInTools(request.body);
-  assessment.toolNanos = heldToolNanos(assessment.tools);
+  assessment.tools = builtInTools(request.body, isSystem(model, row));
+  assessment.toolNanos = heldToolNanos(assessment.tools, context.toolAllowance);
   let bound = assessment.explicitOutput;
+  if (bound === undefined && assessment.line !== undefined) return boundLine(assessment);
   if (bound === undefined) {
     bound = row?.maxOutputTokens ?? UNKNOWN_MODEL_OUTPUT;
     for (const rule of rules?.rules ?? [])
@@ -273,6 +297,36 @@ export function measure(assessment: Assessment, context: Context): GovernanceErr
     bound = Math.max(1, Math.min(bound, tokenRoom(assessment, context)));
   }
   assessment.outputBound = bound;
+  return undefined;
+}
+
+// What is written in the file is what the provider goes by: an answer without a bound may be as long as the model lets it.
+function boundLine(assessment: Assessment): GovernanceError | undefined {
+  const { row, rules, operation } = assessment;
+  const field = outputFields(operation?.kind)[0] ?? '';
+  const refuse = (code: PolicyCode, reason: string, limit?: number, requested?: number): GovernanceError =>
+    new PolicyDeniedError({
+      ...assessment.subject,
+      code,
+      rule: limit === undefined ? field : 'maxTokensPerRequest',
+      reason,
+      limit,
+      requested,
+    });
+  const most = row?.maxOutputTokens ?? row?.contextWindow;
+  if (most === undefined)
+    return refuse(
+      'invalid-request',
+      `It names no ${field}, and how long this model's answers can be is not known. Set ${field}.`,
+    );
+  for (const { owner, maxTokensPerRequest: limit } of rules?.rules ?? []) {
+    if (limit === undefined || most <= limit) continue;
+    const reason =
+      `It names no ${field}, so its answer may have up to ${most} tokens; maxTokensPerRequest of ${owner} is ${limit}. ` +
+      `Set ${field} to at most that.`;
+    return refuse('max-tokens-exceeded', reason, limit, most);
+  }
+  assessment.outputBound = most;
   return undefined;
 }
 

@@ -279,11 +279,16 @@ export class Attempts {
   }
 
   /** The last attempt's answer has ended. `used` corrects what it took; undefined leaves the bound standing. */
-  end(used: TokenUsage | undefined): void {
+  end(used: TokenUsage | undefined, audioSeconds?: number): void {
     if (this.#slot === undefined) return;
     if (used === undefined) return this.#release();
     const { promptTokens, completionTokens } = used;
-    this.#release({ tokens: promptTokens + completionTokens, inputTokens: promptTokens, outputTokens: completionTokens });
+    this.#release({
+      tokens: promptTokens + completionTokens,
+      inputTokens: promptTokens,
+      outputTokens: completionTokens,
+      ...(audioSeconds !== undefined && { audioSeconds: Math.ceil(audioSeconds) }),
+    });
   }
 
   // Nothing that a limiter or a key provider of the user's does may change how a call that has left ends.

@@ -10,6 +10,8 @@ import type { UsageLog, UsageRecord } from './usage/usage-log';
 export interface Charge {
   /** The hold's id. */
   readonly id: string;
+  /** The hold's other id, if the store does not know the first. */
+  readonly orId?: string | undefined;
   readonly costNanos: number;
   /** False if the store holds nothing for the call. */
   readonly stored: boolean;
@@ -90,7 +92,10 @@ export class Bookkeeper {
 
   async #settle(settlement: Settlement, charge: Charge, record: UsageRecord): Promise<void> {
     const failure = await this.#tryAgain(settlement, 'budgetStore', 'settle', charge.id, async () => {
-      const { states } = await this.#budgetStore.settle(settlement);
+      let { states } = await this.#budgetStore.settle(settlement);
+      if (states.length === 0 && charge.orId !== undefined) {
+        ({ states } = await this.#budgetStore.settle({ ...settlement, id: charge.orId }));
+      }
       if (charge.accounts) this.#alerts.look(record.team, charge.accounts, states, settlement.at, settlement.spentNanos);
     });
     if (!failure) this.#announce(record);

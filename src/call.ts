@@ -2,6 +2,7 @@
 
 import { type GovernedRequest, Assessment, assess, measure } from './assessment';
 import { type Held, hold, needsHold, unheld } from './admission';
+import { type PendingBatch, type ReadPath, bringsLines, tellsOfBatches } from './batch/batches';
 import type { Binding, Context } from './context';
 import { Attempts } from './attempts';
 import { type GovernanceError, isGovernanceError } from './errors';
@@ -9,6 +10,7 @@ import { outputFields } from './policy/rules';
 import { policyCall } from './policy/apply';
 import { JsonBody } from './sdk/body';
 import type { OperationKind } from './sdk/operation';
+import { generatedTokens } from './sdk/usage';
 import { onRejection } from './thenable';
 import { usageRecord } from './record';
 import { type Booking, type Evidence, booking } from './settlement';
@@ -19,18 +21,23 @@ export class Call {
   readonly id: string;
   readonly #context: Context;
   readonly #binding: Binding;
+  readonly #read: ReadPath | undefined;
   #assessment: Assessment | undefined;
   #sent: GovernedRequest | undefined;
   #held: Held | undefined;
   #attempts: Attempts | undefined;
   #hidesUsage = false;
   #streaming = false;
+  #batch: PendingBatch | undefined;
+  /** True once the provider may have created the batch. */
+  #batchMade = false;
   #watch: ((response: Response) => Response) | undefined;
   #ended = false;
 
-  constructor(context: Context, binding: Binding) {
+  constructor(context: Context, binding: Binding, read?: ReadPath) {
     this.#context = context;
     this.#binding = binding;
+    this.#read = read;
     this.id = context.newId();
   }
 
@@ -106,7 +113,7 @@ export class Call {
     this.#streaming = streaming;
     if (!context.passive && !context.observe) this.#sent = request;
     const pending = assess(assessment, context);
-    if (!pending && !needsHold(assessment)) {
+    if (!pending && !needsHold(assessment) && (context.passive || !bringsLines(assessment))) {
       this.#refuse(assessment);
       return this.#admitted(assessment, unheld(assessment), streaming);
     }
@@ -117,13 +124,20 @@ export class Call {
     if (pending) await pending;
     this.#refuse(assessment);
     try {
-      const held = await hold(assessment, this.#context, this.#context.budgetStore);
+      const held = await this.#holdUpperCost(assessment);
       if (!this.#ended) this.#admitted(assessment, held, streaming);
       else if (held.stored) this.#context.release(this.id);
     } catch (error) {
       if (this.#ended) return;
       throw isGovernanceError(error) ? this.#denied(error) : error;
     }
+  }
+
+  async #holdUpperCost(assessment: Assessment): Promise<Held> {
+    const context = this.#context;
+    if (context.passive || !bringsLines(assessment)) return hold(assessment, context, context.budgetStore);
+    this.#batch = await context.batches.admit(assessment, context, this.#read);
+    return this.#batch.held;
   }
 
   #refuse({ refusals: [refusal] }: Assessment): void {
@@ -172,7 +186,13 @@ export class Call {
   }
 
   /** What the SDK gets of an answer. */
-  handOver(response: Response): Response {
+  handOver(response: Response): Response | Promise<Response> {
+    const assessment = this.#assessment;
+    if (this.kind === 'free' && !this.#context.passive && assessment && tellsOfBatches(assessment)) {
+      this.#batchMade = true;
+      const moved = (): void => this.#batchMoved();
+      return this.#context.batches.answered(assessment, this.#context, this.#batch, this.#read, response, moved);
+    }
     return this.#watch !== undefined && !this.pricedByRequest ? this.#watch(response) : response;
   }
 
@@ -189,7 +209,7 @@ export class Call {
       return;
     }
     if (billedText !== undefined)
-      this.end({ kind: 'read', outputTokens: Math.ceil(billedText.length / 4), executedTools: [] }, outcome);
+      this.end({ kind: 'read', outputTokens: generatedTokens(billedText), executedTools: [] }, outcome);
     else this.end({ kind: this.#attempts?.unanswered ? 'nothing' : 'free' }, outcome);
   }
 
@@ -206,13 +226,14 @@ export class Call {
     const held = this.#held;
     const booked = this.#price(assessment, evidence);
     const { usage, costNanos } = booked;
-    this.#attempts?.end(evidence.kind === 'nothing' ? undefined : usage);
+    this.#attempts?.end(evidence.kind === 'nothing' ? undefined : usage, booked.audioSeconds);
     if (evidence.kind === 'usage' && assessment.tools.length === 0 && assessment.input) {
       context.calibration.learn(assessment.model, assessment.input, usage.promptTokens);
     }
     const record = usageRecord(context, assessment, { booked, held, attempts: this.#attempts, outcome, refusal });
     if (refusal) this.#emitDenied(refusal, false);
-    context.book({ id: this.id, costNanos, stored: held?.stored ?? false, accounts: held?.accounts }, record);
+    const stored = (held?.stored ?? false) && !this.#staysHeld(evidence);
+    context.book({ id: this.id, costNanos, stored, accounts: held?.accounts }, record);
     for (const policy of context.policies) {
       try {
         const returned: unknown = policy.ended?.(policyCall(assessment), record);
@@ -221,6 +242,16 @@ export class Call {
         // A policy that fails afterwards must not change how the call ended.
       }
     }
+  }
+
+  // The batch has a hold of its own. An attempt that was never answered may have created another one, which has none.
+  #batchMoved(): void {
+    if (this.#held?.stored && this.#attempts?.unanswered === 0) this.#context.release(this.id);
+  }
+
+  // What may have been created stays held until it is found, or until its hold is charged.
+  #staysHeld({ kind }: Evidence): boolean {
+    return this.#batch !== undefined && (this.#batchMade || kind !== 'free' || (this.#attempts?.unanswered ?? 0) > 0);
   }
 
   #price(assessment: Assessment, evidence: Evidence): Booking {

@@ -8,6 +8,7 @@ import type {
   Files as Files_,
   Models as Models_,
 } from 'groq-sdk/resources/index';
+import type { ReadPath } from './batch/batches';
 import type { Call } from './call';
 import type { Binding } from './context';
 import type { Governance } from './governance';
@@ -48,6 +49,7 @@ export class GovernedGroq extends Groq {
   readonly governor: Governor;
   readonly team: string | undefined;
   readonly #binding: Binding;
+  readonly #read: ReadPath = (path) => this.get(path, { headers: { accept: '*/*' } }).asResponse();
 
   constructor({ governance, team, ...options }: GovernedGroqOptions = {}) {
     const governor = Governor.from(governance);
@@ -60,6 +62,7 @@ export class GovernedGroq extends Groq {
     this.#binding = { ...binding, team };
     checkBinding(this.#binding);
     governor.useLogger(loggerOf(this));
+    governor.useReader(team, this.#read);
   }
 
   /** A copy with other options of the SDK, for the same team and under the same governance, whatever the options say. */
@@ -75,7 +78,7 @@ export class GovernedGroq extends Groq {
 
   /** Once per call: decide and hold; book when it ends. */
   override request<Rsp>(...[options, retries]: Parameters<Groq['request']>): GovernedPromise<Rsp> {
-    const call = this.governor.open(this.#binding);
+    const call = this.governor.open(this.#binding, this.#read);
     return new GovernedPromise<Rsp>(this, super.request<Rsp>(this.#admit(call, options, retries), retries), call);
   }
 

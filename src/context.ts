@@ -1,5 +1,6 @@
 // What the calls of one governor share.
 
+import type { Batches } from './batch/batches';
 import type { Account, Accounts } from './budget/accounts';
 import type { Charge } from './bookkeeper';
 import type { BudgetState, BudgetStore } from './budget/budget-store';
@@ -9,7 +10,9 @@ import type { KeyProvider } from './keys/key-provider';
 import type { RateLimiter } from './limit/rate-limiter';
 import type { Policy } from './policy/policy';
 import type { PriceBook, PriceRow } from './price/price-book';
+import type { AudioDuration } from './sdk/audio';
 import type { Calibration } from './sdk/estimate';
+import type { Allowance } from './sdk/tools';
 import type { BudgetRule, TeamRules } from './settings';
 import type { UsageLog, UsageRecord } from './usage/usage-log';
 
@@ -34,6 +37,9 @@ export interface Context {
   readonly policies: readonly Policy[];
   readonly allowedOperations: ReadonlySet<string>;
   readonly calibration: Calibration;
+  readonly audioDuration: AudioDuration | undefined;
+  readonly toolAllowance: Allowance;
+  readonly batches: Batches;
   /** Nothing is configured: nothing is refused, changed or delayed, cost is recorded. */
   readonly passive: boolean;
   readonly observe: boolean;

@@ -22,6 +22,14 @@ export interface ErrorSubject {
   readonly callId?: string | undefined;
   readonly team?: string | undefined;
   readonly model?: string | undefined;
+  /** The line of a batch file that it is about. */
+  readonly line?: ErrorLine | undefined;
+}
+
+/** A line of a batch file, counted from 1. */
+interface ErrorLine {
+  readonly number: number;
+  readonly customId: string | undefined;
 }
 
 // A process may hold an ESM and a CommonJS copy of this package, so `instanceof` alone cannot tell.
@@ -41,17 +49,26 @@ export abstract class GovernanceError extends GroqError {
   readonly callId: string | undefined;
   readonly team: string | undefined;
   readonly model: string | undefined;
+  /** The line of a batch file that was refused, counted from 1; undefined if the refusal is not about one. */
+  readonly line: number | undefined;
+  /** That line's `custom_id`, if it could be read. */
+  readonly customId: string | undefined;
 
   constructor(code: GovernanceErrorCode, message: string, subject: ErrorSubject = {}, options?: ErrorOptions) {
-    super(message, options);
+    super(subject.line ? `${lineName(subject.line)}: ${message}` : message, options);
     Object.defineProperty(this, BRAND, { value: true });
     Object.defineProperty(this, RETRYABLE, { value: false });
     this.code = code;
     this.callId = subject.callId;
     this.team = subject.team;
     this.model = subject.model;
+    this.line = subject.line?.number;
+    this.customId = subject.line?.customId;
   }
 }
+
+const lineName = ({ number, customId }: ErrorLine): string =>
+  `Line ${number}${customId === undefined ? '' : ` (custom_id ${JSON.stringify(customId.slice(0, 100))})`}`;
 
 /** Whether an error is a refusal by this library, whichever copy of the package made it. */
 export function isGovernanceError(error: unknown): error is GovernanceError {

@@ -5,6 +5,7 @@ import type { KeyProvider } from './keys/key-provider';
 import type { LimitKind, RateLimiter } from './limit/rate-limiter';
 import type { Policy } from './policy/policy';
 import type { PriceBook, PriceRow } from './price/price-book';
+import type { AudioDuration } from './sdk/audio';
 import type { UsageLog } from './usage/usage-log';
 
 /** Whose spending or use a rule counts apart. `{ tag }` counts each value of one tag apart; a call without it shares one count. */
@@ -87,6 +88,14 @@ export interface TeamOptions extends RuleOptions {
   readonly weight?: number;
 }
 
+/** What one call is held for when it offers built-in tools. The provider bounds neither, so what is used beyond it is overrun. */
+export interface ToolAllowance {
+  /** Uses of each tool per call. Default 10. */
+  readonly uses?: number;
+  /** How long one use of a tool runs that is charged by the hour; responses do not tell, so it is booked at this. Default 60. */
+  readonly secondsPerUse?: number;
+}
+
 /** Everything that is governed. All fields are optional; with none, nothing is refused or changed and cost is recorded. */
 export interface Governance<Team extends string = string> {
   /** Rules per team, by name. Names are own keys: `constructor` is an unknown team unless it is written here. */
@@ -105,6 +114,13 @@ export interface Governance<Team extends string = string> {
   readonly usageLog?: UsageLog;
   /** Default `groqPrices`. */
   readonly prices?: PriceBook;
+  /** Default: 10 uses of 60 seconds. */
+  readonly toolAllowance?: ToolAllowance;
+  /**
+   * How long audio is, asked before it is sent, within `storeTimeoutMs`. Default, and where it does not know: what the header of
+   * a WAV or FLAC file says, else the longest that a file of its size can be.
+   */
+  readonly audioDuration?: AudioDuration;
   /** What to do with a model that has no price: refuse (default), or charge it like this. */
   readonly unpricedModels?: 'deny' | PriceRow;
   /** Default: the client's `apiKey`. */

@@ -1,5 +1,6 @@
 import { type AlertLogger, Alerts } from './alerts';
 import type { GovernedRequest } from './assessment';
+import { type BatchSettlement, Batches, type ReadPath } from './batch/batches';
 import { Bookkeeper } from './bookkeeper';
 import { Accounts } from './budget/accounts';
 import { memoryBudgetStore } from './budget/memory';
@@ -13,12 +14,13 @@ import type { Governance } from './governance';
 import { idSource } from './id';
 import { memoryRateLimiter } from './limit/memory';
 import { defineGovernance } from './options';
-import { impatientLog, impatientStore } from './patience';
+import { impatientDuration, impatientLog, impatientStore } from './patience';
 import { groqPrices } from './price/groq-prices';
 import { type Reconciliation, reconcile } from './reconcile';
 import { type Report, type ReportQuery, report } from './report';
 import { JsonBody } from './sdk/body';
 import { Calibration } from './sdk/estimate';
+import { USUAL_ALLOWANCE } from './sdk/tools';
 import { operationNamed } from './sdk/operation';
 import { type BudgetRule, type TeamRules, teamRules } from './settings';
 import { memoryUsageLog } from './usage/memory';
@@ -77,6 +79,8 @@ export class Governor {
   readonly #context: Context;
   readonly #events: Events = new Events();
   readonly #bookkeeper: Bookkeeper;
+  readonly #batches: Batches = new Batches();
+  readonly #readers: Map<string, ReadPath> = new Map();
   readonly #rules: Map<string, TeamRules> = new Map();
   readonly #accounts: WeakMap<BudgetRule, Accounts> = new WeakMap();
   readonly #ownsStores: readonly { close?(): Promise<void> }[];
@@ -108,6 +112,9 @@ export class Governor {
       policies: policies ?? [],
       allowedOperations: new Set(allowOperations),
       calibration: new Calibration(),
+      audioDuration: governance.audioDuration && impatientDuration(governance.audioDuration, timeoutMs),
+      toolAllowance: { ...USUAL_ALLOWANCE, ...governance.toolAllowance },
+      batches: this.#batches,
       passive: RESTRICTING.every((option) => governance[option] === undefined),
       observe: governance.mode === 'observe',
       onStoreFailure: governance.onStoreFailure ?? 'deny',
@@ -141,9 +148,18 @@ export class Governor {
     return this.#context.keys !== undefined;
   }
 
-  /** Opens a call for an adapter such as `GovernedGroq`. Nothing is decided yet. */
-  open(binding: Binding): Call {
-    return new Call(this.#context, binding);
+  /**
+   * Opens a call for an adapter such as `GovernedGroq`. Nothing is decided yet. `read` is for the files of batches: without it
+   * only those that were uploaded through this governor can be run.
+   */
+  open(binding: Binding, read?: ReadPath): Call {
+    return new Call(this.#context, binding, read);
+  }
+
+  /** How a team's client reads what `settleBatch()` has to read; the first one of each team is taken. */
+  useReader(team: string | undefined, read: ReadPath): void {
+    const { name } = this.#rulesFor(team) ?? {};
+    if (name !== undefined && !this.#readers.has(name) && this.#readers.size < MAX_LABELS) this.#readers.set(name, read);
   }
 
   /** Where alerts are written when they have no logger yet; the first client's is taken. */
@@ -179,25 +195,50 @@ export class Governor {
     return explain(this.#context, binding, request);
   }
 
+  /**
+   * Books what a batch has cost, if it has ended: reads its output file through one of this governor's clients. Reading the
+   * file through a client does the same. A batch that is booked already is not booked again. Rejects with the provider's
+   * error, or a refusal.
+   */
+  async settleBatch(batchId: string): Promise<BatchSettlement> {
+    const [first] = this.#readers;
+    if (first === undefined) {
+      throw new PolicyDeniedError({
+        code: 'invalid-request',
+        rule: 'batch',
+        reason: 'There is no client to read the batch with. Bind one to a team: client.withTeam(name).',
+      });
+    }
+    const [team, read] = first;
+    const settlement = await this.#batches.settle(this.#context, batchId, read, { team, at: this.#context.clock.now() });
+    await this.#settled();
+    return settlement;
+  }
+
   /** Sums over the calls of a period, once all that has ended is booked. */
   async report(query: ReportQuery = {}): Promise<Report> {
-    await this.#bookkeeper.settled();
+    await this.#settled();
     await this.#context.usageLog.flush?.();
     return report(this.#context, this.#governance.timeZone ?? 'UTC', query);
   }
 
   /** Live and expired holds, and where the counters and the log disagree, once all that has ended is booked. */
   async reconcile(): Promise<Reconciliation> {
-    await this.#bookkeeper.settled();
+    await this.#settled();
     await this.#context.usageLog.flush?.();
     return reconcile(this.#context, [...this.#rules.values()]);
   }
 
   /** Resolves when all that has ended is booked and written. Stores that were handed in stay open. */
   async close(): Promise<void> {
-    await this.#bookkeeper.settled('retries');
+    await this.#settled('retries');
     await this.#context.usageLog.flush?.();
     for (const store of this.#ownsStores) await store.close?.();
+  }
+
+  async #settled(including?: 'retries'): Promise<void> {
+    await this.#batches.idle();
+    await this.#bookkeeper.settled(including);
   }
 
   #rulesFor(team: string | undefined): TeamRules | undefined {

@@ -131,6 +131,16 @@ const team = z.strictObject(
   { error: expectedObject('an object with rules') },
 );
 
+const toolAllowance = z.strictObject(
+  {
+    uses: z.optional(
+      number('a whole number from 0 to 10000', (value) => Number.isSafeInteger(value) && value >= 0 && value <= 10_000),
+    ),
+    secondsPerUse: z.optional(number('seconds, from 0 to 86400', (value) => value >= 0 && value <= 86_400)),
+  },
+  { error: expectedObject('an object with uses and secondsPerUse') },
+);
+
 const governanceShape = z.strictObject(
   {
     teams: z.optional(z.unknown()),
@@ -141,6 +151,10 @@ const governanceShape = z.strictObject(
     rateLimiter: z.optional(members('a RateLimiter', 'acquire')),
     usageLog: z.optional(members('a UsageLog', 'record', 'summarize')),
     prices: z.optional(members('a PriceBook', 'price')),
+    toolAllowance: z.optional(toolAllowance),
+    audioDuration: z.optional(
+      z.custom((value) => typeof value === 'function', { error: expected('a function that returns seconds') }),
+    ),
     unpricedModels: z.optional(
       z.custom((value) => value === 'deny' || isPriceRow(value), {
         error: expected("'deny' or a price row with inputPerMillionUsd and outputPerMillionUsd"),

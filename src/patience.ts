@@ -1,6 +1,7 @@
 // How long a store may take. A call must not wait for ever for a database that hangs.
 
 import type { BudgetStore } from './budget/budget-store';
+import type { AudioDuration } from './sdk/audio';
 import { isThenable } from './thenable';
 import { withinRealTime } from './time-limit';
 import type { UsageLog } from './usage/usage-log';
@@ -25,5 +26,13 @@ export function impatientLog(log: UsageLog, timeoutMs: number): UsageLog {
     },
     summarize: (query) => log.summarize(query),
     ...(log.flush && { flush: () => log.flush?.() ?? Promise.resolve() }),
+  };
+}
+
+/** The same; what it does not tell within `timeoutMs` of real time rejects. */
+export function impatientDuration(duration: AudioDuration, timeoutMs: number): AudioDuration {
+  return (audio) => {
+    const told = duration(audio);
+    return isThenable(told) ? withinRealTime(Promise.resolve(told), timeoutMs, 'audioDuration') : told;
   };
 }

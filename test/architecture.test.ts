@@ -74,14 +74,14 @@ function isTypeExport({ isTypeOnly, exportClause }: ts.ExportDeclaration): boole
 
 /** From the top of the house to its ground. A run-time import leads down, or stays on its floor. */
 const FLOORS: readonly (readonly [name: string, files: RegExp])[] = [
-  ['entries', /^(index|testing|sqlite|redis|postgres)\.ts$/],
+  ['entries', /^(index|testing|fetch|sqlite|redis|postgres)\.ts$/],
   ['client', /^client\.ts$/],
-  ['adapter', /^sdk\/(attempt|logger|meter|metered-iterator|promise|snapshot|tap)\.ts$/],
+  ['adapter', /^sdk\/(answer|attempt|logger|meter|metered-iterator|promise|snapshot|tap|until-aborted)\.ts$|^fetch\/.*/],
   ['governor', /^governor\.ts$/],
-  ['call', /^(call|explain|report|reconcile|bookkeeper|alerts|options|rule-check|patience)\.ts$/],
+  ['call', /^(call|explain|report|reconcile|bookkeeper|alerts|options|rule-check|patience)\.ts$|^batch\/.*/],
   ['decisions', /^(assessment|admission|settlement|demand|attempts|record|context)\.ts$/],
   ['rules', /^(policy\/.*|settings\.ts|governance\.ts)/],
-  ['wire', /^sdk\/(body|estimate|limit-error|limit-headers|operation|sse|tools|usage)\.ts$/],
+  ['wire', /^sdk\/(audio|body|estimate|limit-error|limit-headers|operation|sse|tools|usage)\.ts$/],
   ['backends', /^(sqlite|redis|postgres)\/.*/],
   ['engines', /^(budget|limit|price|keys|usage|testing)\/.*/],
   ['base', /^(clock|money|errors|id|events|thenable|coalescer|time-limit)\.ts$/],
@@ -299,9 +299,16 @@ describe('the public surface', () => {
     });
   };
 
-  it.each(['index.ts', 'testing.ts'])('every export of %s has a doc comment where it is declared', (entry) => {
+  it.each([
+    ['index.ts', 50],
+    ['testing.ts', 10],
+    ['fetch.ts', 3],
+    ['sqlite.ts', 3],
+    ['redis.ts', 3],
+    ['postgres.ts', 3],
+  ])('every export of %s has a doc comment where it is declared', (entry, least) => {
     const all = exported(entry);
-    expect(all.length).toBeGreaterThan(10);
+    expect(all.length).toBeGreaterThanOrEqual(least);
     expect(all.filter(({ name, from }) => !documented(name, from)).map(({ name, from }) => `${name} in ${from}`)).toEqual([]);
   });
 

@@ -2,7 +2,7 @@
 
 import type { Assessment } from '../assessment';
 import { type GovernanceError, type PolicyCode, PolicyDeniedError } from '../errors';
-import { offeredTools } from '../sdk/tools';
+import { isSystem, offeredTools } from '../sdk/tools';
 
 type Rule = (assessment: Assessment) => GovernanceError | undefined;
 
@@ -123,7 +123,7 @@ function checkTools(assessment: Assessment): GovernanceError | undefined {
     outputFields(assessment.operation?.kind).length === 0
   )
     return undefined;
-  const tools = offeredTools(body);
+  const tools = offeredTools(body, isSystem(assessment.model, assessment.row));
   if (tools === undefined) {
     return refuse(assessment, {
       code: 'invalid-request',

@@ -109,10 +109,10 @@ BEGIN
   END LOOP;
 
   INSERT INTO ${s}.entries (limit_no, id, state, amount, leaves_at, lease_ends_at)
-  SELECT nos[u.k], u.id, 0, u.amount, u.leaves_at, u.lease FROM unnest(e_key, e_id, e_amount, e_leaves, e_lease)
-    u(k, id, amount, leaves_at, lease);
-  UPDATE ${s}.limits t SET used = u.used, idle_day = greatest(t.idle_day, ${s}.kept_day(now + u.lasting))
-  FROM unnest(nos, sums, dirty, lastings) u(no, used, dirty, lasting) WHERE t.no = u.no AND u.dirty;
+  SELECT nos[e_key[u.n]], e_id[u.n], 0, e_amount[u.n], e_leaves[u.n], e_lease[u.n]
+  FROM generate_series(1, cardinality(e_key)) u(n);
+  UPDATE ${s}.limits t SET used = sums[u.k], idle_day = greatest(t.idle_day, ${s}.kept_day(now + lastings[u.k]))
+  FROM generate_series(1, cardinality(nos)) u(k) WHERE t.no = nos[u.k] AND dirty[u.k];
   IF cardinality(b_key) > 0 THEN
     UPDATE ${s}.limits t SET filled_at = greatest(now, t.filled_at), levels = b.levels
     FROM (

@@ -20,7 +20,7 @@ export interface Asked {
   readonly shares: readonly HoldShare[];
 }
 
-/** An expression and its parameters. */
+/** An expression and its parameters, whose types PostgreSQL knows from the function that they are for. */
 export type Question = readonly [expression: string, params: (string | null)[]];
 
 /** What is to be said of an account, from the first share that names it. */
@@ -57,9 +57,8 @@ export function reserveQuestion(schema: string, asked: readonly Asked[], isFresh
   const rows = [...counters.values()];
   const ids = asked.map(({ hold }) => storable(hold.id));
   const params: (string | null)[] = [];
-  const given = (type: string, value: string | null): string => `$${params.push(value)}::text::${type}`;
-  const numbers = (values: readonly number[]): string => given('double precision[]', list(values));
-  const integers = (values: readonly number[]): string => given('integer[]', list(values));
+  const given = (value: string | null): string => `$${params.push(value)}`;
+  const numbers = (values: readonly number[]): string => given(list(values));
   const [idNames, fullIds] = named(schema, ids, given);
   const [keyNames] = named(
     schema,
@@ -73,20 +72,20 @@ export function reserveQuestion(schema: string, asked: readonly Asked[], isFresh
     numbers(asked.map(({ hold }) => hold.at)),
     numbers(asked.map(({ hold }) => hold.expiresAt)),
     numbers(keeps),
-    integers(twinsOf(ids)),
-    integers(lasts),
-    integers(places),
-    given('bigint[]', list(all.map(({ nanos }) => Math.min(nanos, TOO_MUCH)))),
+    numbers(twinsOf(ids)),
+    numbers(lasts),
+    numbers(places),
+    given(list(all.map(({ nanos }) => Math.min(nanos, TOO_MUCH)))),
     numbers(all.map(({ limitNanos }) => limitNanos)),
     numbers(all.map(({ rollingMs = 0 }) => rollingMs)),
     keyNames,
-    integers(rows.map(({ keptUntil }) => Math.min(Math.ceil(keptUntil / DAY_MS), FOREVER_DAYS))),
+    numbers(rows.map(({ keptUntil }) => Math.min(Math.ceil(keptUntil / DAY_MS), FOREVER_DAYS))),
     String(isFresh),
-    fresh(() => given('text[]', texts(rows.map(({ share }) => storable(share.account))))),
+    fresh(() => given(texts(rows.map(({ share }) => storable(share.account))))),
     fresh(() => numbers(rows.map(({ share }) => share.rollingMs ?? 0))),
     fresh(() => numbers(rows.map(({ share }) => share.resetsAt))),
     fresh(() => numbers(rows.map(({ at }) => at))),
-    given('integer', String(clear)),
+    given(String(clear)),
   ];
   return [`${schema}.reserve(${values.join(', ')})`, params];
 }
@@ -96,14 +95,14 @@ export function settleQuestion(schema: string, settlements: readonly Settlement[
   const ids = settlements.map(({ id }) => storable(id));
   const usage = settlements.flatMap(({ usage: record }, index) => (record === undefined ? [] : [recordRow(index + 1, record)]));
   const params: (string | null)[] = [];
-  const given = (type: string, value: string | null): string => `$${params.push(value)}::text::${type}`;
+  const given = (value: string | null): string => `$${params.push(value)}`;
   const [idNames] = named(schema, ids, given);
   const values = [
     idNames,
-    given('double precision[]', list(settlements.map(({ at }) => at))),
-    given('bigint[]', list(settlements.map(({ spentNanos }) => spentNanos))),
-    given('integer[]', list(twinsOf(ids))),
-    given('text', usage.length > 0 ? JSON.stringify(usage) : null),
+    given(list(settlements.map(({ at }) => at))),
+    given(list(settlements.map(({ spentNanos }) => spentNanos))),
+    given(list(twinsOf(ids))),
+    given(usage.length > 0 ? JSON.stringify(usage) : null),
   ];
   return [`${schema}.settle(${values.join(', ')})`, params];
 }
@@ -112,8 +111,8 @@ export function settleQuestion(schema: string, settlements: readonly Settlement[
 function named(
   schema: string,
   names: readonly string[],
-  given: (type: string, value: string) => string,
+  given: (value: string) => string,
 ): readonly [short: string, full: string] {
-  const full = given('text[]', texts(names));
-  return names.every(({ length }) => length <= SHORT) ? [full, 'NULL'] : [`${schema}.short(${full})`, full];
+  const full = given(texts(names));
+  return names.every(({ length }) => length <= SHORT) ? [full, 'NULL'] : [`${schema}.short(${full}::text[])`, full];
 }

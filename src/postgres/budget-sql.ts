@@ -105,11 +105,9 @@ BEGIN
     END LOOP;
   END LOOP;
 
-  UPDATE ${s}.counters t SET spent = u.spent, held = u.held, told = u.told, limit_nanos = u.limit_nanos,
-    rolling_ms = u.rolling_ms, edge = u.edge, kept_day = u.kept
-  FROM unnest(nos, dirty, spents, helds, tolds, limits, rollings, edges, kepts)
-    u(no, dirty, spent, held, told, limit_nanos, rolling_ms, edge, kept)
-  WHERE t.no = u.no AND u.dirty AND u.limit_nanos IS NOT NULL;
+  UPDATE ${s}.counters t SET spent = spents[u.k], held = helds[u.k], told = tolds[u.k], limit_nanos = limits[u.k],
+    rolling_ms = rollings[u.k], edge = edges[u.k], kept_day = kepts[u.k]
+  FROM generate_series(1, cardinality(nos)) u(k) WHERE t.no = nos[u.k] AND dirty[u.k] AND limits[u.k] IS NOT NULL;
   INSERT INTO ${s}.holds (id, long_id, at, expires_at, kept_until, state, due_at, counters, nanos)
   SELECT ids[i], nullif(full_ids[i], ids[i]), ats[i], expiries[i], keeps[i], 0,
     expiries[i], share_no[coalesce(lasts[i - 1], 0) + 1 : lasts[i]], share_nanos[coalesce(lasts[i - 1], 0) + 1 : lasts[i]]
@@ -210,10 +208,9 @@ BEGIN
   END LOOP;
 
   IF cardinality(ended) > 0 THEN
-    UPDATE ${s}.counters t SET spent = u.spent, held = u.held, told = u.told, edge = u.edge, bookings = u.bookings,
-      kept_day = u.kept
-    FROM unnest(nos, spents, helds, tolds, edges, counts, kepts) u(no, spent, held, told, edge, bookings, kept)
-    WHERE t.no = u.no;
+    UPDATE ${s}.counters t SET spent = spents[u.k], held = helds[u.k], told = tolds[u.k], edge = edges[u.k],
+      bookings = counts[u.k], kept_day = kepts[u.k]
+    FROM generate_series(1, cardinality(nos)) u(k) WHERE t.no = nos[u.k];
     UPDATE ${s}.holds t SET state = 2, due_at = t.expires_at + 86400000, counters = '{}', nanos = '{}' WHERE t.id = ANY(ended);
   END IF;
   IF usage IS NOT NULL THEN PERFORM ${s}.record(usage::jsonb, done); END IF;

@@ -89,14 +89,36 @@ export function costNanos(rates: Rates, used: Quantities): number {
     // Below 2^53 all terms and their sum are exact. NaN (no price) fails the test too.
     if (numerator <= Number.MAX_SAFE_INTEGER) return ceilDivide(numerator, MILLION);
   }
-  return costOfAnything(rates, used);
+  const { numerator, denominator } = costOfAnything(rates, used);
+  return counted(ceilOf(numerator, denominator));
+}
+
+/** The cost of one call that several models answered, each at its own rates: exact, rounded up once. Throws as `costNanos`. */
+export function costOfAllNanos(parts: readonly { readonly rates: Rates; readonly used: Quantities }[]): number {
+  let sum: Fraction = { numerator: 0n, denominator: 1n };
+  for (const { rates, used } of parts) sum = plus(sum, costOfAnything(rates, used));
+  return counted(ceilOf(sum.numerator, sum.denominator));
+}
+
+/** Nano-dollars, not yet rounded. */
+interface Fraction {
+  readonly numerator: bigint;
+  readonly denominator: bigint;
+}
+
+function plus(a: Fraction, b: Fraction): Fraction {
+  if (a.denominator === b.denominator) return { numerator: a.numerator + b.numerator, denominator: a.denominator };
+  return {
+    numerator: a.numerator * b.denominator + b.numerator * a.denominator,
+    denominator: a.denominator * b.denominator,
+  };
 }
 
 function isWhole(value: number): boolean {
   return Number.isSafeInteger(value) && value >= 0;
 }
 
-function costOfAnything(rates: Rates, used: Quantities): number {
+function costOfAnything(rates: Rates, used: Quantities): Fraction {
   const { audioSeconds = 0, characters = 0, toolNanos: tools = 0, batch = false } = used;
   const prompt = wholeOf('promptTokens', used.promptTokens);
   const given = wholeOf('cachedTokens', used.cachedTokens);
@@ -112,8 +134,8 @@ function costOfAnything(rates: Rates, used: Quantities): number {
 
   // Brought to one denominator, so that only the sum is rounded.
   const denominator = BigInt(MILLION) * HOUR_MS * (batch ? 2n : 1n);
-  const numerator = perMillion * HOUR_MS + perHour * BigInt(MILLION);
-  return counted(ceilOf(numerator, denominator) + wholeOf('toolNanos', tools));
+  const numerator = perMillion * HOUR_MS + perHour * BigInt(MILLION) + wholeOf('toolNanos', tools) * denominator;
+  return { numerator, denominator };
 }
 
 function term(what: string, quantity: bigint, rate: number): bigint {

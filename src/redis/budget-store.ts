@@ -134,7 +134,7 @@ function jsonOf({ id, at, expiresAt }: Hold, shares: readonly HoldShare[]): stri
   for (const { keptUntil } of shares) forgetAt = Math.max(forgetAt, keptUntil);
   const values: (string | number | false)[] = [storedName(id), at, expiresAt, keepMs(forgetAt - at), finite(forgetAt)];
   for (const { key, account, nanos, limitNanos, rollingMs = false, resetsAt, keptUntil } of shares) {
-    const until = Math.max(keptUntil, expiresAt + Math.max(DAY_MS, keptUntil - resetsAt));
+    const until = resetsAt < Infinity ? Math.max(keptUntil, expiresAt + Math.max(DAY_MS, keptUntil - resetsAt)) : Infinity;
     const otherName = key === account ? '' : storedName(account);
     values.push(storedName(key), otherName, nanos, limitNanos, rollingMs, finite(resetsAt), finite(until));
   }

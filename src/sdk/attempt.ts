@@ -4,6 +4,9 @@ import { APIUserAbortError, type Groq } from 'groq-sdk';
 import type { Attempts, RetryAdvice } from '../attempts';
 import type { Call } from '../call';
 import { UngovernedRequestError } from '../errors';
+import { errorMessage, neverSent, withHeaders } from './answer';
+import { limitOfError } from './limit-error';
+import { untilAborted } from './until-aborted';
 
 export type Built = Awaited<ReturnType<Groq['buildRequest']>>;
 type Options = Parameters<Groq['buildRequest']>[0];
@@ -17,16 +20,10 @@ export function turn(call: Call, signal: AbortSignal | null | undefined): undefi
 
 /** Waits for an admission. Who aborts meanwhile is told at once, whatever a store or a policy is doing. */
 export function orAborted(held: Promise<void>, call: Call, signal: AbortSignal | null | undefined): Promise<void> {
-  if (!signal) return held;
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => {
-      call.failed(undefined, 'aborted');
-      reject(new APIUserAbortError());
-    };
-    const stop = (): void => signal.removeEventListener('abort', onAbort);
-    held.then(resolve, reject).finally(stop);
-    // Who has given up before is told so by the SDK.
-    if (!signal.aborted) signal.addEventListener('abort', onAbort, { once: true });
+  // Who has given up before is told so by the SDK.
+  return untilAborted(held, signal, () => {
+    call.failed(undefined, 'aborted');
+    return new APIUserAbortError();
   });
 }
 
@@ -109,7 +106,7 @@ export function send(call: Call, answer: Promise<Response>): Promise<Response> {
   return answer.then(
     (response) => {
       const advice = attempts.answered(response, () => errorMessage(response));
-      return response.ok ? call.handOver(response) : advised(attempts, response, advice);
+      return response.ok ? call.handOver(response) : advised(call, attempts, response, advice);
     },
     (error: unknown) => {
       attempts.lost(!neverSent(error));
@@ -118,72 +115,21 @@ export function send(call: Call, answer: Promise<Response>): Promise<Response> {
   );
 }
 
-async function advised(attempts: Attempts, response: Response, advice: RetryAdvice): Promise<Response> {
+async function advised(call: Call, attempts: Attempts, response: Response, advice: RetryAdvice): Promise<Response> {
   const { status } = response;
   const isMended =
     status === 401
       ? await attempts.moveKey()
       : (status === 413 || status === 429) && (await attempts.lowerOutput(() => errorMessage(response)));
   if (isMended) return withHeaders(response, { 'x-should-retry': 'true', 'retry-after-ms': '0' });
-  if (advice === 'surface') return withHeaders(response, { 'x-should-retry': 'false' });
+  const mayNeverFit = advice === 'retry-now' && status === 429 && call.kind !== 'free';
+  const isHopeless = advice === 'surface' || (mayNeverFit && (await neverFits(response)));
+  if (isHopeless) return withHeaders(response, { 'x-should-retry': 'false' });
   // The call has its own wait before the next attempt: one that tests can drive and a signal can end.
   return advice === 'retry-now' ? withHeaders(response, { 'retry-after-ms': '0' }) : response;
 }
 
-async function errorMessage(response: Response): Promise<string> {
-  const body: unknown = JSON.parse(await shortText(response.clone()));
-  const error: unknown = typeof body === 'object' && body !== null ? Reflect.get(body, 'error') : undefined;
-  const message: unknown = typeof error === 'object' && error !== null ? Reflect.get(error, 'message') : undefined;
-  return typeof message === 'string' ? message : '';
-}
-
-const LONGEST_ERROR_BYTES = 65_536;
-
-async function shortText({ body }: Response): Promise<string> {
-  const reader = body?.getReader();
-  const decoder = new TextDecoder();
-  let text = '';
-  for (let size = 0; reader && size <= LONGEST_ERROR_BYTES;) {
-    const { done, value } = await reader.read();
-    if (done) return text + decoder.decode();
-    size += value.length;
-    text += decoder.decode(value, { stream: true });
-  }
-  // Whatever this is, it does not name a limit.
-  await reader?.cancel();
-  return '';
-}
-
-function withHeaders(response: Response, changes: Readonly<Record<string, string>>): Response {
-  // Another implementation's response cannot be rebuilt; then the SDK does as it always does.
-  if (!(response instanceof Response)) return response;
-  const headers = new Headers(response.headers);
-  // The SDK prefers retry-after over a wait of 0.
-  if ('retry-after-ms' in changes) headers.delete('retry-after');
-  for (const [name, value] of Object.entries(changes)) headers.set(name, value);
-  const { body, status, statusText, url } = response;
-  const copy = new Response(body, { status, statusText, headers });
-  Object.defineProperty(copy, 'url', { value: url, configurable: true });
-  return copy;
-}
-
-const NEVER_SENT: ReadonlySet<unknown> = new Set([
-  'ECONNREFUSED',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'UND_ERR_CONNECT_TIMEOUT',
-  'ConnectionRefused',
-  'FailedToOpenSocket',
-]);
-
-// Only where no connection came about is it certain that nobody was charged.
-function neverSent(error: unknown): boolean {
-  for (let cause: unknown = error, depth = 0; typeof cause === 'object' && cause !== null && depth < 5; depth++) {
-    const { code, cause: next } = cause as { code?: unknown; cause?: unknown };
-    if (NEVER_SENT.has(code)) return true;
-    cause = next;
-  }
-  return false;
+// A request that is larger than the limit is refused again, however long it waits.
+async function neverFits(response: Response): Promise<boolean> {
+  return limitOfError(await errorMessage(response).catch(() => ''))?.tooLarge === true;
 }

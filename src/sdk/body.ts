@@ -64,6 +64,16 @@ export class JsonBody implements BodyFields {
     return json;
   }
 
+  /** The body in a text, or undefined if the text is not that of a JSON object. */
+  static parse(text: string): JsonBody | undefined {
+    try {
+      const parsed: unknown = JSON.parse(text);
+      return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed) ? JsonBody.of(parsed) : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
   get(field: string): unknown {
     const index = this.#names.indexOf(field);
     if (index === -1) return undefined;
@@ -216,6 +226,12 @@ export class FormBody implements BodyFields {
     let bytes: number | undefined;
     for (const [, value] of this.#form) if (typeof value !== 'string') bytes = (bytes ?? 0) + value.size;
     return bytes;
+  }
+
+  /** The file, if there is exactly one. */
+  onlyFile(): Blob | undefined {
+    const files = [...this.#form].flatMap(([, value]) => (typeof value === 'string' ? [] : [value]));
+    return files.length === 1 ? files[0] : undefined;
   }
 
   encode(): FormData {

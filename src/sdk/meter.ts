@@ -1,20 +1,42 @@
 import type { Call } from '../call';
+import type { Evidence } from '../settlement';
 import type { CallOutcome } from '../usage/usage-log';
-import { usageInText } from './sse';
-import { type TokenUsage, chunkTokens, executedTools, isUsageChunk, textTokens, usageOf } from './usage';
+import { billedText } from './answer';
+import { eventsInText } from './sse';
+import {
+  type ModelUsage,
+  type TokenUsage,
+  ToolUses,
+  chunkTokens,
+  endTold,
+  generatedTokens,
+  isUsageChunk,
+  textTokens,
+  toolUses,
+  usageBreakdown,
+  usageOf,
+} from './usage';
 
 const NO_TOOLS: readonly string[] = Object.freeze([]);
+
+// An answer that the caller drops is booked when it is collected. Nothing here keeps what it watches alive.
+const dropped = new FinalizationRegistry<{ readonly meter: Meter; readonly holder: number }>(({ meter, holder }) =>
+  meter.abandoned(holder),
+);
 
 /** Watches one answer go by, and books the call when it ends, in whichever of the ways that an answer can. */
 export class Meter {
   readonly #call: Call;
   #usage: TokenUsage | undefined;
   #outputTokens = 0;
-  #tools: readonly string[] = NO_TOOLS;
-  #finished = false;
+  #breakdown: readonly ModelUsage[] | undefined;
+  #tools: ToolUses | undefined;
+  #told: 'success' | 'error' | undefined;
   #reading = false;
   #tapped = false;
+  #whole = false;
   #holder = 0;
+  #forget: (() => void) | undefined;
 
   constructor(call: Call) {
     this.#call = call;
@@ -25,20 +47,38 @@ export class Meter {
     return this.#holder > 0;
   }
 
-  /** Somebody new holds the answer; returns the number to give to `abandoned` when that one is gone. */
+  /** Somebody new holds the answer, and whoever held it before no longer counts. */
   heldBy(): number {
     return ++this.#holder;
   }
 
-  /** From here on the body's bytes are watched, and what is parsed of them is not counted again. */
-  tapped(): void {
-    this.#tapped = true;
+  /** Whoever has this object holds the answer: nobody will ever read on when it is collected. */
+  heldIn(holder: object): void {
+    dropped.register(holder, { meter: this, holder: this.heldBy() });
   }
 
-  /** The caller reads the body piece by piece. */
-  reading(): number {
+  /** The answer is read piece by piece, from this object. */
+  readIn(holder: object): void {
     this.#reading = true;
-    return this.heldBy();
+    this.heldIn(holder);
+  }
+
+  /**
+   * From here on the body's bytes are watched, and what is parsed of them is not counted again. `whole` says that they are no
+   * stream: what is not read of them has been generated all the same.
+   */
+  tapped(whole: boolean): void {
+    this.#tapped = true;
+    this.#whole = whole;
+  }
+
+  /** From here on an abort ends the call at once, also while nobody reads. */
+  heed(signal: AbortSignal): void {
+    const onAbort = (): void => this.broken('aborted');
+    signal.addEventListener('abort', onAbort, { once: true });
+    // A signal may live for as long as the process.
+    this.#forget = () => signal.removeEventListener('abort', onAbort);
+    if (signal.aborted) onAbort();
   }
 
   /** The whole answer was parsed: JSON, text, or undefined for an empty body. */
@@ -48,13 +88,19 @@ export class Meter {
 
   /** The whole answer was seen. */
   completed(value: unknown): void {
-    const usage = typeof value === 'string' ? usageInText(value) : usageOf(value);
-    const tools = executedTools(value);
-    const seconds = audioSeconds(value);
-    if (this.#call.kind === 'audio') this.#call.end({ kind: 'audio', seconds }, 'success');
-    else if (usage) this.#call.end({ kind: 'usage', usage, executedTools: tools }, 'success');
-    else if (this.#call.pricedByRequest) this.#call.end({ kind: 'request' }, 'success');
-    else this.#call.end({ kind: 'read', outputTokens: answerTokens(value), executedTools: tools }, 'success');
+    if (this.#call.kind === 'audio') return this.#book({ kind: 'audio', seconds: audioSeconds(value) }, 'success');
+    if (this.#call.pricedByRequest) return this.#book({ kind: 'request' }, 'success');
+    const events = typeof value === 'string' ? eventsInText(value) : undefined;
+    if (events) {
+      // A stream that nobody was told to parse.
+      this.#whole = false;
+      for (const event of events) this.chunk(event);
+      return this.streamEnded(false);
+    }
+    this.#count(value);
+    if (!this.#usage) this.#outputTokens = answerTokens(value);
+    this.#whole = false;
+    this.#end('success');
   }
 
   /** True if a chunk may have to be left out. */
@@ -69,50 +115,68 @@ export class Meter {
 
   /** One chunk of a stream, as the caller is about to get it. True if it must not reach the caller. */
   chunk(chunk: unknown): boolean {
-    const usage = usageOf(chunk);
-    if (usage) this.#usage = usage;
+    this.#count(chunk);
     this.#outputTokens += chunkTokens(chunk);
-    const tools = executedTools(chunk);
-    if (tools.length > 0) this.#tools = [...this.#tools, ...tools];
-    if (finishes(chunk)) this.#finished = true;
+    const told = endTold(chunk);
+    if (told) this.#told = told;
+    if (told === 'error') this.#generated(chunk);
     return this.#call.hidesUsage && isUsageChunk(chunk);
+  }
+
+  #count(value: unknown): void {
+    const usage = usageOf(value);
+    if (usage) this.#usage = usage;
+    const breakdown = usageBreakdown(value);
+    if (breakdown) this.#breakdown = breakdown;
+    const uses = toolUses(value);
+    if (uses.length > 0) (this.#tools ??= new ToolUses()).add(uses);
+  }
+
+  // What was generated and then refused may never have been shown in chunks.
+  #generated(body: unknown): void {
+    const text = billedText(body);
+    if (text !== undefined) this.#outputTokens = Math.max(this.#outputTokens, generatedTokens(text));
   }
 
   /** The stream came to its end, or to what looks like it. */
   streamEnded(aborted: boolean): void {
-    this.#end(this.#usage || this.#finished ? 'success' : aborted ? 'aborted' : 'error');
+    this.#end(this.#told ?? (this.#usage ? 'success' : aborted ? 'aborted' : 'error'));
   }
 
-  /** The stream was left or broke. */
-  broken(outcome: CallOutcome): void {
-    this.#end(outcome);
+  /** The stream was left or broke, with what the SDK made of an error that the provider sent, if it did. */
+  broken(outcome: CallOutcome, error?: unknown): void {
+    this.#generated(error);
+    // Who is told of an error leaves, and that is not why it ended.
+    this.#end(this.#told === 'error' ? 'error' : outcome);
   }
 
   /** The body failed before anything of it could be read. */
   unreadable(outcome: CallOutcome): void {
-    this.#call.end({ kind: 'nothing' }, outcome);
+    this.#book({ kind: 'nothing' }, outcome);
   }
 
   /** The holder of that number is gone, and nobody came after it: nobody will ever read on. */
   abandoned(holder: number): void {
     if (this.#holder !== holder) return;
     if (this.#reading) this.#end('unknown');
-    else this.#call.end({ kind: 'nothing' }, 'unknown');
+    else this.#book({ kind: 'nothing' }, 'unknown');
   }
 
   #end(outcome: CallOutcome): void {
-    if (this.#usage) this.#call.end({ kind: 'usage', usage: this.#usage, executedTools: this.#tools }, outcome);
-    else this.#call.end({ kind: 'read', outputTokens: this.#outputTokens, executedTools: this.#tools }, outcome);
+    const executedTools = this.#tools?.names ?? NO_TOOLS;
+    if (this.#whole) this.#book({ kind: 'nothing' }, outcome);
+    else if (this.#usage) this.#book({ kind: 'usage', usage: this.#usage, breakdown: this.#breakdown, executedTools }, outcome);
+    else
+      this.#book(
+        { kind: 'read', outputTokens: this.#outputTokens, executedTools, ...(outcome === 'success' && { whole: true }) },
+        outcome,
+      );
   }
-}
 
-function finishes(chunk: unknown): boolean {
-  const choices: unknown = typeof chunk === 'object' && chunk !== null ? (chunk as { choices?: unknown }).choices : undefined;
-  if (!Array.isArray(choices)) return false;
-  const [first] = choices as readonly unknown[];
-  const reason: unknown =
-    typeof first === 'object' && first !== null ? (first as { finish_reason?: unknown }).finish_reason : undefined;
-  return typeof reason === 'string';
+  #book(evidence: Evidence, outcome: CallOutcome): void {
+    this.#forget?.();
+    this.#call.end(evidence, outcome);
+  }
 }
 
 // An answer without usage: its own size is all there is to go by.

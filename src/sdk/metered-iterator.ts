@@ -68,7 +68,7 @@ export class MeteredIterator<T> implements AsyncIterableIterator<T> {
 
   readonly #fail = (error: unknown): never => {
     this.#reader.pending--;
-    this.#meter.broken(this.#signal.aborted && isAbortError(error) ? 'aborted' : 'error');
+    this.#meter.broken(this.#signal.aborted && isAbortError(error) ? 'aborted' : 'error', error);
     throw error;
   };
 }

@@ -56,6 +56,15 @@ export function classifyExact(method: string, path: string): Operation | undefin
   return method === 'post' ? POSTS.get(path) : method === 'get' ? GETS.get(path) : undefined;
 }
 
+/** Where a URL lies: its path below the base URL's own, and whether it is on another origin. */
+export function place(target: URL, base: URL): { readonly path: string; readonly foreign: boolean } {
+  const prefix = base.pathname.replace(/\/$/, '');
+  const foreign = target.origin !== base.origin;
+  // Outside the base path it is no endpoint that anybody knows.
+  const path = !foreign && target.pathname.startsWith(`${prefix}/`) ? target.pathname.slice(prefix.length) : target.pathname;
+  return { path, foreign };
+}
+
 /** The known operation of that name, for `explain()`. */
 export function operationNamed(name: string): Operation | undefined {
   for (const known of [...POSTS.values(), ...GETS.values()]) if (known.name === name) return known;

@@ -2,14 +2,10 @@ import { APIConnectionTimeoutError, APIError, APIPromise, APIUserAbortError, typ
 import { Stream } from 'groq-sdk/core/streaming';
 import type { Call } from '../call';
 import type { CallOutcome } from '../usage/usage-log';
+import { billedText } from './answer';
 import { Meter } from './meter';
 import { MeteredIterator, type Reader, isAbortError } from './metered-iterator';
-import { tap, tapNew } from './tap';
-
-// An answer that the caller drops is booked when it is collected. Nothing here keeps what it watches alive.
-const dropped = new FinalizationRegistry<{ readonly meter: Meter; readonly holder: number }>(({ meter, holder }) =>
-  meter.abandoned(holder),
-);
+import { isEventStream, tap, tapNew } from './tap';
 
 type ResponseProps = Awaited<ConstructorParameters<typeof APIPromise>[1]>;
 
@@ -32,12 +28,13 @@ export class GovernedPromise<T> extends APIPromise<T> {
         // All that APIPromise reads of it: parsing is the inner promise's.
         const props = { response } as ResponseProps;
         if (call.pricedByRequest) meter.completed(undefined);
+        // What the SDK parses as a stream and is none comes to the caller as nothing at all; only its bytes tell what it cost.
         else if (call.streaming && !isEventStream(response)) tap(response, meter);
-        if (!meter.wanted && !call.pricedByRequest) dropped.register(props, { meter, holder: meter.heldBy() });
+        if (!meter.wanted && !call.pricedByRequest) meter.heldIn(props);
         return props;
       },
       (error: unknown) => {
-        call.failed(error, outcomeOf(error), billedText(error));
+        call.failed(error, outcomeOf(error), error instanceof APIError ? billedText(error.error) : undefined);
         throw error;
       },
     );
@@ -75,7 +72,7 @@ export class GovernedPromise<T> extends APIPromise<T> {
     if (!meter.isTapped) this.#call.watchAnswer(tapping(meter));
     return super.asResponse().then((response) => {
       if (!meter.isTapped) tap(response, meter);
-      if (meter.isTapped && !this.#handedOut) dropped.register(response, { meter, holder: meter.heldBy() });
+      if (meter.isTapped && !this.#handedOut) meter.heldIn(response);
       this.#handedOut = true;
       return response;
     });
@@ -93,13 +90,10 @@ const tapping =
   (response: Response): Response =>
     tapNew(response, meter);
 
-// What the SDK parses as a stream and is none comes to the caller as nothing at all; only its bytes tell what it cost.
-const isEventStream = ({ headers }: Response): boolean => headers.get('content-type')?.includes('text/event-stream') ?? false;
-
 function metered<T>(client: Groq, value: T, meter: Meter): T {
   if (value instanceof Response) {
     if (!meter.isTapped) tap(value, meter);
-    dropped.register(value, { meter, holder: meter.heldBy() });
+    meter.heldIn(value);
     return value;
   }
   if (!(value instanceof Stream)) {
@@ -110,9 +104,7 @@ function metered<T>(client: Groq, value: T, meter: Meter): T {
   const source = value as Stream<unknown>;
   const { controller } = source;
   const reader: Reader = { pending: 0 };
-  const begin = (iterator: object): void => {
-    dropped.register(iterator, { meter, holder: meter.reading() });
-  };
+  const begin = (iterator: object): void => meter.readIn(iterator);
   // A read under way sees the abort itself.
   controller.signal.addEventListener('abort', () => reader.pending === 0 && meter.broken('aborted'), { once: true });
   const stream = new Stream(
@@ -120,7 +112,7 @@ function metered<T>(client: Groq, value: T, meter: Meter): T {
     controller,
     client,
   );
-  dropped.register(stream, { meter, holder: meter.heldBy() });
+  meter.heldIn(stream);
   return stream as T;
 }
 
@@ -132,16 +124,4 @@ function unparsed(error: unknown, meter: Meter): never {
 function outcomeOf(error: unknown): CallOutcome {
   if (error instanceof APIConnectionTimeoutError) return 'timeout';
   return error instanceof APIUserAbortError ? 'aborted' : 'error';
-}
-
-// Text was generated, and whether Groq charges for it is not published.
-const GENERATED: ReadonlySet<unknown> = new Set(['json_validate_failed', 'tool_use_failed']);
-
-function billedText(error: unknown): string | undefined {
-  if (!(error instanceof APIError)) return undefined;
-  const body: unknown = error.error;
-  const details: unknown = typeof body === 'object' && body !== null ? Reflect.get(body, 'error') : undefined;
-  if (typeof details !== 'object' || details === null || !GENERATED.has(Reflect.get(details, 'code'))) return undefined;
-  const text: unknown = Reflect.get(details, 'failed_generation');
-  return typeof text === 'string' ? text : '';
 }

@@ -4,7 +4,7 @@ import type { Groq } from 'groq-sdk';
 import type { GovernedRequest } from '../assessment';
 import { mentionsHeader } from './attempt';
 import { FormBody, JsonBody, PeekBody } from './body';
-import { classify, classifyExact } from './operation';
+import { classify, classifyExact, place } from './operation';
 
 type RequestOptions = Awaited<Parameters<Groq['request']>[0]>;
 type Built = Awaited<ReturnType<Groq['buildRequest']>>;
@@ -16,7 +16,8 @@ export function glance(options: RequestOptions): GovernedRequest {
   const { path, body } = options;
   const method = String(options.method).toLowerCase();
   const readable = typeof body === 'object' && body !== null && isFieldBody(body);
-  const view = readable ? new PeekBody(body) : undefined;
+  // A form has no getters, and its copy shares the files.
+  const view = !readable ? undefined : body instanceof FormData ? FormBody.of(body) : new PeekBody(body);
   return { method, path: String(path), url: undefined, operation: classify(method, String(path)), foreign: false, body: view };
 }
 
@@ -50,7 +51,7 @@ export function snapshot(client: Groq, options: RequestOptions, build: Build): G
     options.query as Record<string, unknown> | null | undefined,
     options.defaultBaseURL,
   );
-  const { path, foreign } = place(url, client.baseURL);
+  const { path, foreign } = place(new URL(url), new URL(client.baseURL));
   return { method, path, url, operation: foreign ? undefined : classify(method, path), foreign, body: fields };
 }
 
@@ -71,20 +72,14 @@ async function snapshotBuilt(baseURL: string, options: RequestOptions, build: Bu
   const consumable = typeof body === 'object' && body !== null && !Array.isArray(body) && !isFieldBody(body);
   // Building a request from a stream begins to read it.
   const { req, url } = await build(consumable ? { ...options, body: undefined } : options);
-  const { path, foreign } = place(url, baseURL);
+  const { path, foreign } = place(new URL(url), new URL(baseURL));
   const method = String(req.method).toLowerCase();
   return { method, path, url, foreign, operation: foreign ? undefined : classify(method, path), body: bodyOf(req.body) };
 }
 
 function bodyOf(body: unknown): JsonBody | FormBody | undefined {
   if (body instanceof FormData) return FormBody.of(body);
-  if (typeof body !== 'string') return undefined;
-  try {
-    const parsed: unknown = JSON.parse(body);
-    return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed) ? JsonBody.of(parsed) : undefined;
-  } catch {
-    return undefined;
-  }
+  return typeof body === 'string' ? JsonBody.parse(body) : undefined;
 }
 
 function fieldsOf(body: object): JsonBody | FormBody {
@@ -106,15 +101,4 @@ function isFieldBody(body: object): boolean {
 // True if there is more in it than how to send.
 function decidesRequest(fetchOptions: unknown): boolean {
   return typeof fetchOptions === 'object' && fetchOptions !== null && ('body' in fetchOptions || 'method' in fetchOptions);
-}
-
-/** Where a URL lies: its path below the base URL's own, and whether it is on another origin. */
-function place(url: string, baseURL: string): { path: string; foreign: boolean } {
-  const target = new URL(url);
-  const base = new URL(baseURL);
-  const prefix = base.pathname.replace(/\/$/, '');
-  const foreign = target.origin !== base.origin;
-  // Outside the base path it is no endpoint that anybody knows.
-  const path = !foreign && target.pathname.startsWith(`${prefix}/`) ? target.pathname.slice(prefix.length) : target.pathname;
-  return { path, foreign };
 }

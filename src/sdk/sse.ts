@@ -1,7 +1,5 @@
 // The few things that must be known of a stream of server-sent events when nobody else parses it.
 
-import { type TokenUsage, usageOf } from './usage';
-
 /** The JSON of one event's `data` lines, or undefined: comments, `[DONE]`, other text. */
 export function eventData(event: string): unknown {
   const lines = event.split(/\r\n|\n|\r/).filter((line) => line.startsWith('data:'));
@@ -13,13 +11,10 @@ export function eventData(event: string): unknown {
   }
 }
 
-/** The usage in a whole text of events, as a caller gets it who did not ask the SDK to parse a stream. */
-export function usageInText(text: string): TokenUsage | undefined {
-  if (!text.includes('"usage"')) return undefined;
-  let usage: TokenUsage | undefined;
-  for (const event of text.split(/\r\n\r\n|\n\n|\r\r/))
-    usage = (event.includes('"usage"') ? usageOf(eventData(event)) : undefined) ?? usage;
-  return usage;
+/** The JSON of all events in a whole text, as a caller gets it who did not ask the SDK to parse a stream; undefined if it is none. */
+export function eventsInText(text: string): readonly unknown[] | undefined {
+  if (!/^\s*(?:data|event|id|retry)?:/.test(text)) return undefined;
+  return text.split(/\r\n\r\n|\n\n|\r\r/).flatMap((event) => eventData(event) ?? []);
 }
 
 /** Cuts bytes into events: each call returns the events that are complete, with the blank line that ends them. */

@@ -27,7 +27,7 @@ export function tapNew(response: Response, meter: Meter): Response {
     tap(response, meter);
     return response;
   }
-  meter.tapped();
+  meter.tapped(!isEventStream(response));
   return like(response, new Response(watched(body, watcherOf(response, meter), meter), response));
 }
 
@@ -45,7 +45,7 @@ export function tap(response: Response, meter: Meter): void {
   for (const read of READERS) {
     Object.defineProperty(response, read, { value: () => watching()[read](), configurable: true, writable: true });
   }
-  meter.tapped();
+  meter.tapped(!isEventStream(response));
 }
 
 function watchable(response: Response, meter: Meter): ReadableStream<Uint8Array> | undefined {
@@ -57,9 +57,13 @@ function watchable(response: Response, meter: Meter): ReadableStream<Uint8Array>
   return undefined;
 }
 
-function watcherOf({ headers }: Response, meter: Meter): Watcher {
-  const events = headers.get('content-type')?.includes('text/event-stream') ?? false;
-  return events ? eventWatcher(meter) : jsonWatcher(meter);
+function watcherOf(response: Response, meter: Meter): Watcher {
+  return isEventStream(response) ? eventWatcher(meter) : jsonWatcher(meter);
+}
+
+/** Whether the body says that it is a stream of events. */
+export function isEventStream({ headers }: Response): boolean {
+  return headers.get('content-type')?.includes('text/event-stream') ?? false;
 }
 
 // A response that was made here does not know where the original came from.
@@ -74,29 +78,35 @@ function like(original: Response, copy: Response): Response {
 
 function watched(body: ReadableStream<Uint8Array>, watcher: Watcher, meter: Meter): ReadableStream<Uint8Array> {
   let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  const state = { reads: false };
   const open = (controller: ReadableByteStreamController): ReadableStreamDefaultReader<Uint8Array> => {
     if (reader) return reader;
-    meter.reading();
+    meter.readIn(watching);
     reader = body.getReader();
-    // An abort between two reads is told at once.
-    reader.closed.catch((error: unknown) => {
-      meter.broken(isAbortError(error) ? 'aborted' : 'error');
-      controller.error(error);
-    });
+    tellFailure(reader.closed, new WeakRef(controller), state, meter);
     return reader;
   };
-  return new ReadableStream(
+  const watching: ReadableStream<Uint8Array> = new ReadableStream(
     {
       type: 'bytes',
       async pull(controller) {
         const source = open(controller);
         // A pull that brings nothing would not be followed by another.
         for (let passed = 0; passed === 0;) {
-          const { done, value } = await source.read();
+          state.reads = true;
+          const { done, value } = await source.read().catch((error: unknown) => {
+            meter.broken(isAbortError(error) ? 'aborted' : 'error');
+            throw error;
+          });
+          state.reads = false;
           const out = done ? watcher.end() : watcher.pass(value);
           // A byte stream takes the buffer away from whoever hands it over, and this one is the source's.
-          for (const bytes of out) controller.enqueue(new Uint8Array(bytes));
-          passed = out.length;
+          // Nor does it take a chunk of nothing.
+          for (const bytes of out) {
+            if (bytes.length === 0) continue;
+            controller.enqueue(new Uint8Array(bytes));
+            passed++;
+          }
           if (!done) continue;
           controller.close();
           controller.byobRequest?.respond(0);
@@ -104,13 +114,28 @@ function watched(body: ReadableStream<Uint8Array>, watcher: Watcher, meter: Mete
         }
       },
       async cancel(reason) {
-        meter.reading();
         meter.broken('aborted');
         await (reader ? reader.cancel(reason) : body.cancel(reason));
       },
     },
     { highWaterMark: 0 },
   );
+  return watching;
+}
+
+// An abort between two reads is told at once; a read that is under way is told itself, and may bring something yet. A connection
+// lives on without its reader, and must not keep that one alive.
+function tellFailure(
+  closed: Promise<unknown>,
+  controller: WeakRef<ReadableByteStreamController>,
+  state: { readonly reads: boolean },
+  meter: Meter,
+): void {
+  closed.catch((error: unknown) => {
+    if (state.reads) return;
+    meter.broken(isAbortError(error) ? 'aborted' : 'error');
+    controller.deref()?.error(error);
+  });
 }
 
 function jsonWatcher(meter: Meter): Watcher {

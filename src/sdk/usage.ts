@@ -78,23 +78,127 @@ export function textTokens(text: string): number {
   return text === '' ? 0 : Math.ceil(text.length / 4);
 }
 
-/** Uses of built-in tools in a response body or in one stream chunk, by the provider's name of the tool. */
-export function executedTools(value: unknown): readonly string[] {
-  if (typeof value !== 'object' || value === null || !Array.isArray((value as { choices?: unknown }).choices)) return NONE;
-  let names: string[] | undefined;
-  for (const choice of (value as { choices: readonly unknown[] }).choices) {
-    if (typeof choice !== 'object' || choice === null) continue;
-    const { message, delta } = choice as { message?: unknown; delta?: unknown };
-    const holder: unknown = message ?? delta;
-    const tools: unknown =
-      typeof holder === 'object' && holder !== null ? (holder as { executed_tools?: unknown }).executed_tools : undefined;
-    if (!Array.isArray(tools)) continue;
-    for (const tool of tools as readonly unknown[]) {
-      const type: unknown = typeof tool === 'object' && tool !== null ? (tool as { type?: unknown }).type : undefined;
-      (names ??= []).push(typeof type === 'string' ? type : '');
-    }
-  }
-  return names ?? NONE;
+/** Tokens of a text that was generated and then refused; one of which nothing is shown may have been as long as allowed. */
+export function generatedTokens(text: string): number {
+  return text === '' ? Infinity : textTokens(text);
 }
 
+/** What one of several models used that answered together. */
+export interface ModelUsage {
+  readonly model: string;
+  readonly usage: TokenUsage;
+}
+
+/** The usage per model, in a response body or a stream chunk of a system that calls models; undefined unless all of it can be read. */
+export function usageBreakdown(value: unknown): readonly ModelUsage[] | undefined {
+  const { usage_breakdown: own, x_groq: groq } = fieldsOf(value);
+  const models = fieldsOf(own ?? fieldsOf(groq)['usage_breakdown'])['models'];
+  if (!Array.isArray(models) || models.length === 0) return undefined;
+  const parts: ModelUsage[] = [];
+  for (const entry of models as readonly unknown[]) {
+    const { model, usage } = fieldsOf(entry);
+    const counted = tokens(usage);
+    if (typeof model !== 'string' || !counted) return undefined;
+    parts.push({ model, usage: counted });
+  }
+  return parts;
+}
+
+/** The sum over all models. */
+export function totalUsage(parts: readonly ModelUsage[]): TokenUsage {
+  const total = { promptTokens: 0, cachedTokens: 0, completionTokens: 0, reasoningTokens: 0 };
+  for (const { usage } of parts) {
+    total.promptTokens += usage.promptTokens;
+    total.cachedTokens += usage.cachedTokens;
+    total.completionTokens += usage.completionTokens;
+    total.reasoningTokens += usage.reasoningTokens;
+  }
+  return total;
+}
+
+/** How a stream says that it ends: done, or failed; undefined in a chunk that does not say so. */
+export function endTold(chunk: unknown): 'success' | 'error' | undefined {
+  if (typeof chunk !== 'object' || chunk === null) return undefined;
+  const { choices, error, x_groq: groq, type } = chunk as Record<string, unknown>;
+  if (error || type === 'error' || type === 'response.failed' || fieldsOf(groq)['error']) return 'error';
+  if (type === 'response.completed' || type === 'response.incomplete') return 'success';
+  const [first] = Array.isArray(choices) ? (choices as readonly unknown[]) : [];
+  return typeof fieldsOf(first)['finish_reason'] === 'string' ? 'success' : undefined;
+}
+
+/** One use of a built-in tool. Two with the same `key` are one, told twice. */
+interface ToolUse {
+  readonly name: string;
+  readonly key: string | undefined;
+}
+
+const NO_USES: readonly ToolUse[] = Object.freeze([]);
 const NONE: readonly string[] = Object.freeze([]);
+
+/** Uses of built-in tools in a response body or in one stream chunk, by the provider's name of the tool. */
+export function executedTools(value: unknown): readonly string[] {
+  const uses = toolUses(value);
+  return uses.length === 0 ? NONE : new ToolUses().add(uses).names;
+}
+
+/** Gathers the uses of built-in tools over the chunks of a stream, where some are told more than once. */
+export class ToolUses {
+  readonly #names: string[] = [];
+  readonly #keys: Set<string> = new Set();
+
+  get names(): readonly string[] {
+    return this.#names;
+  }
+
+  add(uses: readonly ToolUse[]): this {
+    for (const { name, key } of uses) {
+      if (key !== undefined && this.#keys.has(key)) continue;
+      if (key !== undefined) this.#keys.add(key);
+      this.#names.push(name);
+    }
+    return this;
+  }
+}
+
+/** The uses in a response body or in one stream chunk, to be gathered. */
+export function toolUses(value: unknown): readonly ToolUse[] {
+  if (typeof value !== 'object' || value === null) return NO_USES;
+  const { choices, output, item, response } = value as Record<string, unknown>;
+  if (Array.isArray(choices)) return usesOfChoices(choices as readonly unknown[]);
+  const items = output ?? fieldsOf(response)['output'];
+  if (Array.isArray(items)) return (items as readonly unknown[]).flatMap(usesOfItem);
+  return item === undefined ? NO_USES : usesOfItem(item);
+}
+
+function usesOfChoices(choices: readonly unknown[]): readonly ToolUse[] {
+  let uses: ToolUse[] | undefined;
+  for (const choice of choices) {
+    const { message, delta } = fieldsOf(choice);
+    const tools = fieldsOf(message ?? delta)['executed_tools'];
+    if (!Array.isArray(tools)) continue;
+    for (const tool of tools as readonly unknown[]) {
+      const { type, index, arguments: given } = fieldsOf(tool);
+      const name = typeof type === 'string' ? type : '';
+      // Told once as it begins and once with its result; another with the same arguments has another index.
+      const isNumbered = typeof index === 'number' && typeof given === 'string';
+      (uses ??= []).push({ name, key: isNumbered ? `${index} ${name} ${given}` : undefined });
+    }
+  }
+  return uses ?? NO_USES;
+}
+
+// Calls that the caller answers, and what costs nothing.
+const NO_TOOL: ReadonlySet<unknown> = new Set(['function_call', 'custom_tool_call', 'local_shell_call', 'computer_call']);
+
+// The Responses endpoint lists what was done among what was said.
+function usesOfItem(item: unknown): readonly ToolUse[] {
+  const { type, id } = fieldsOf(item);
+  if (typeof type !== 'string' || !type.endsWith('_call') || NO_TOOL.has(type)) return NO_USES;
+  return [{ name: type, key: typeof id === 'string' ? id : undefined }];
+}
+
+function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : EMPTY;
+}
+
+const EMPTY: Readonly<Record<string, unknown>> = Object.freeze({});

@@ -74,7 +74,7 @@ export class Holds implements TransactionPart {
     this.#insertMany = connection.query(
       `INSERT INTO ${holds} (id, state, due, hold) SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?)`,
     );
-    this.#findOne = connection.query(`SELECT ${row} FROM ${holds} WHERE id = ?`);
+    this.#findOne = connection.query(`SELECT seq, state, hold FROM ${holds} WHERE id = ?`);
     this.#findMany = connection.query(`SELECT ${row} FROM ${holds} WHERE id IN (SELECT value FROM json_each(?))`);
     this.#settleOne = connection.query(`UPDATE ${holds} SET state = ${SETTLED}, due = ? WHERE seq = ?`);
     this.#settleMany = connection.query(
@@ -130,7 +130,7 @@ export class Holds implements TransactionPart {
   find(id: string): StoredHold | undefined {
     if (this.#known.has(id)) return this.#known.get(id);
     const row = this.#findOne.first(encoded(id));
-    return row && holdOf(row);
+    return row && holdOf(row, id);
   }
 
   settle(hold: StoredHold): void {
@@ -145,7 +145,7 @@ export class Holds implements TransactionPart {
   /** Some of the live holds that have expired by `at`. Holds that were found before are to be found anew. */
   expired(at: number): readonly StoredHold[] {
     this.flush();
-    const expired = this.#expired.all(at).map(holdOf);
+    const expired = this.#expired.all(at).map((row) => holdOf(row));
     if (this.#known.size > 0) this.#learn([...this.#known.keys()]);
     return expired;
   }
@@ -198,12 +198,12 @@ function written({ at, expiresAt, shares }: StoredHold): string {
   return JSON.stringify(row);
 }
 
-function holdOf(row: Row): StoredHold {
+function holdOf(row: Row, id: string = decoded(textIn(row, 'id'))): StoredHold {
   // As `written` has written it.
   const [at, expiresAt, shares] = JSON.parse(textIn(row, 'hold')) as Written;
   const state = numberIn(row, 'state');
   return {
-    id: decoded(textIn(row, 'id')),
+    id,
     seq: numberIn(row, 'seq'),
     state: state === LIVE || state === EXPIRED ? state : SETTLED,
     at,

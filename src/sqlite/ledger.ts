@@ -9,7 +9,7 @@ import { correctableUntil, EXPIRED, type Holds, SETTLED, type StoredHold } from 
 import type { TransactionPart } from './transactions';
 
 /** So many steps pay for one look at what can be deleted. */
-const STEPS_PER_SWEEP = 64;
+const STEPS_PER_SWEEP = 128;
 
 /** What a hold asks of one account, and the account. */
 interface Asked {

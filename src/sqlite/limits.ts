@@ -11,7 +11,7 @@ import { gateOf, gateOfProvider, Running } from './running';
 import type { TransactionPart, Transactions } from './transactions';
 
 /** So many steps pay for one look at what can be deleted. */
-const STEPS_PER_SWEEP = 64;
+const STEPS_PER_SWEEP = 128;
 /** SQLite tells the time to the millisecond. */
 const ENGINE_RESOLUTION_MS = 1;
 

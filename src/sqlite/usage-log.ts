@@ -7,7 +7,7 @@ import { encoded } from './text';
 import type { TransactionPart, Transactions } from './transactions';
 
 /** So many records are read at once; then others get to do something. */
-const PAGE = 2_000;
+const PAGE = 500;
 
 /** A record as it is written. */
 export interface UsageRow {

@@ -183,7 +183,7 @@ describe.skipIf(!(await engineAtHand('PostgreSQL', probe)))('the schema in Postg
     );
     expect((await budgetStore.openHolds?.(NOW))?.map(({ id, accounts }) => [id, accounts])).toEqual([[long, [`${long}?`]]]);
     const teams = await usageLog.summarize({ from: 0, to: NOW + 1, groupBy: ['team'] });
-    expect(teams.map(({ group }) => group[0]).sort()).toEqual([...names].sort());
+    expect([teams.length, new Set(teams.map(({ group }) => group[0]))]).toEqual([names.length, new Set(names)]);
     const tagged = await usageLog.summarize({ from: 0, to: NOW + 1, groupBy: [{ tag: 'a\u0000b' }] });
     expect(tagged.map(({ group, calls }) => [group[0], calls])).toEqual([
       ['', names.length - 1],

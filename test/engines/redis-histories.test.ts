@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { BudgetStore, Hold, HoldLine, OpenHold } from '../../src/budget/budget-store';
+import type { BudgetStore, Hold, HoldLine, OpenHold, Settlement } from '../../src/budget/budget-store';
 import { memoryBudgetStore } from '../../src/budget/memory';
 import type { BudgetWindow } from '../../src/budget/window';
 import { redisBackend } from '../../src/redis';
@@ -19,31 +19,43 @@ const WINDOWS: Readonly<Record<string, BudgetWindow>> = {
 const ACCOUNTS = Object.keys(WINDOWS);
 
 type Step =
-  | { readonly kind: 'reserve'; readonly holds: readonly Omit<Hold, 'at'>[] }
-  | { readonly kind: 'settle'; readonly calls: readonly { readonly id: string; readonly spentNanos: number }[] }
+  | { readonly kind: 'reserve'; readonly gapMs: number; readonly holds: readonly Omit<Hold, 'at'>[] }
+  | { readonly kind: 'settle'; readonly gapMs: number; readonly calls: readonly Pick<Settlement, 'id' | 'spentNanos'>[] }
   | { readonly kind: 'clock'; readonly ms: number };
 
 const id = fc.nat(30).map((number) => `h${number}`);
 const line = fc
-  .tuple(fc.constantFrom(...ACCOUNTS), fc.constantFrom(0, 60, 100.5, Number.MAX_SAFE_INTEGER), fc.nat(40))
-  .map(([account, limitNanos, nanos]): HoldLine => ({ account, limitNanos, nanos, window: WINDOWS[account] ?? 'day' }));
+  .tuple(
+    fc.constantFrom(...ACCOUNTS, 'rolling shorter' as const),
+    fc.constantFrom(0, 60, 100.5, Number.MAX_SAFE_INTEGER),
+    fc.nat(40),
+  )
+  .map(([name, limitNanos, nanos]): HoldLine => {
+    // A rolling window whose length was edited.
+    if (name === 'rolling shorter') return { account: 'rolling', limitNanos, nanos, window: { rollingMs: 20 } };
+    return { account: name, limitNanos, nanos, window: WINDOWS[name] ?? 'day' };
+  });
 const hold = fc.record({
   id,
   lines: fc.array(line, { minLength: 1, maxLength: 3 }),
   expiresAt: fc.integer({ min: 1, max: 100 }),
 });
 
-/** What comes at the same time goes in one trip. */
+// Between what goes in one trip.
+const gapMs = fc.constantFrom(0, 0, 7, 40);
+
+/** What is asked at the same time goes in one trip. */
 function anyStep(leastMs: number): fc.Arbitrary<Step> {
   return fc.oneof(
     {
       weight: 4,
-      arbitrary: fc.record({ kind: fc.constant('reserve'), holds: fc.array(hold, { minLength: 1, maxLength: 5 }) }),
+      arbitrary: fc.record({ kind: fc.constant('reserve'), gapMs, holds: fc.array(hold, { minLength: 1, maxLength: 5 }) }),
     },
     {
       weight: 3,
       arbitrary: fc.record({
         kind: fc.constant('settle'),
+        gapMs,
         calls: fc.array(fc.record({ id, spentNanos: fc.nat(60) }), { minLength: 1, maxLength: 4 }),
       }),
     },
@@ -54,11 +66,16 @@ function anyStep(leastMs: number): fc.Arbitrary<Step> {
 /** Everything that a store answers, and how all accounts stand then. */
 async function take(store: BudgetStore, step: Step, at: number, granted: ReadonlySet<string>): Promise<unknown> {
   if (step.kind === 'clock') return store.read(ACCOUNTS, at);
+  const timeOf = (index: number): number => at + index * step.gapMs;
   const answers =
     step.kind === 'reserve'
-      ? step.holds.map((asked) => store.reserve({ ...asked, at, expiresAt: at + asked.expiresAt }))
-      : step.calls.filter((call) => granted.has(call.id)).map((call) => store.settle({ ...call, at }));
-  return [await Promise.all(answers), await store.read(ACCOUNTS, at)];
+      ? step.holds.map(async (asked, index) => {
+          return store.reserve({ ...asked, at: timeOf(index), expiresAt: timeOf(index) + asked.expiresAt });
+        })
+      : step.calls
+          .filter((call) => granted.has(call.id))
+          .map(async (call, index) => store.settle({ ...call, at: timeOf(index) }));
+  return [await Promise.all(answers), await store.read(ACCOUNTS, timeOf(answers.length))];
 }
 
 const byId = (one: OpenHold, other: OpenHold): number => (one.id < other.id ? -1 : 1);
@@ -83,6 +100,8 @@ describe.skipIf(!isAtHand)('random histories on Redis', () => {
     for (const step of steps) {
       if (step.kind === 'clock') at += step.ms;
       expect(await take(budgetStore, step, at, granted)).toEqual(await take(memory, step, at, granted));
+      if (step.kind === 'reserve') at += step.holds.length * step.gapMs;
+      if (step.kind === 'settle') at += step.calls.length * step.gapMs;
       const open = (await memory.openHolds?.(at)) ?? [];
       expect([...((await budgetStore.openHolds?.(at)) ?? [])].sort(byId)).toEqual([...open].sort(byId));
       for (const { id: known } of open) granted.add(known);

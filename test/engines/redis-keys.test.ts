@@ -78,6 +78,16 @@ describe.skipIf(!isAtHand)('what is in Redis', () => {
     });
   });
 
+  it('remembers for as long that a hold was settled that would have lived for a week, however often it is settled', async () => {
+    const { budgetStore } = backend;
+    await budgetStore.reserve({ ...hold('long', [line('a')]), expiresAt: NOW + 7 * DAY });
+    for (let time = 0; time < 3; time++) {
+      await budgetStore.settle({ id: 'long', spentNanos: 5, at: NOW });
+      expect(await lives()).toEqual({ 'c:a': 8 * 24 + 1, 'h:long': 8 * 24 });
+    }
+    expect((await budgetStore.read(['a'], NOW))[0]?.spentNanos).toBe(5);
+  });
+
   it('leaves nothing of a refusal, nor of a read or a look', async () => {
     const { budgetStore } = backend;
     await budgetStore.reserve(hold('h', [line('a', 101), line('b', 1), line('r', 1, { rollingMs: HOUR })]));

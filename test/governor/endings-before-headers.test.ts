@@ -61,7 +61,7 @@ describe.each([
       { status: 400, error: { code: 'json_validate_failed', failed_generation: 'x'.repeat(40) } },
       estimated(10),
     ],
-    ['json_validate_failed without', { error: 'json_validate_failed' }, estimated(0)],
+    ['json_validate_failed without, as when reasoning took all', { error: 'json_validate_failed' }, estimated(100)],
     ['tool_use_failed', { status: 400, error: { code: 'tool_use_failed', failed_generation: 'x'.repeat(33) } }, estimated(9)],
     ['connection refused', { networkError: 'ECONNREFUSED' }, free()],
     ['name not found', { networkError: 'ENOTFOUND' }, free()],

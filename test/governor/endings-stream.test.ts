@@ -230,7 +230,7 @@ describe('left by the caller', () => {
 
 describe('broken by the provider', () => {
   it.each<[string, MockScript]>([
-    ['an error event', { ...WORDS, errorAfter: 3 }],
+    ['an error event', { ...WORDS, errorAfter: 3, error: 'over_capacity' }],
     ['a chunk with x_groq.error', { ...WORDS, errorAfter: 3, as: 'chunk' }],
     ['a cut', { ...WORDS, cutAfter: 3 }],
     ['a reset', { ...WORDS, cutAfter: 3, how: 'reset' }],

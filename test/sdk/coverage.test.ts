@@ -77,6 +77,19 @@ const METHODS: Readonly<Record<string, (groq: GovernedGroq) => APIPromise<unknow
 
 const WAV = new Uint8Array(64_000);
 
+// The lines of a batch are read before it is created, so its file is uploaded here first: then that is all there is to do.
+const LINE = JSON.stringify({ custom_id: '1', method: 'POST', url: '/v1/chat/completions', body: ASK });
+
+async function prepare({ mock, counts, done }: House, groq: GovernedGroq, name: string): Promise<void> {
+  if (name !== 'batches.create') return;
+  mock.reply('files.create', { json: { id: 'file_1' } });
+  await groq.files.create({ file: new File([LINE], 'in.jsonl'), purpose: 'batch' });
+  await done();
+  mock.reset();
+  Object.assign(counts, { checked: 0, admitted: 0 });
+  counts.settled.length = 0;
+}
+
 /** Requests of one's own, which the resources are made of. */
 const RAW: typeof METHODS = {
   'get, with options': (groq) => groq.get('/openai/v1/models', {}),
@@ -177,9 +190,10 @@ it('every method of every resource is tried here', () => {
   expect(found.length).toBeGreaterThanOrEqual(17);
 });
 
-describe.each(Object.entries({ ...METHODS, ...RAW }))('%s', (_name, call) => {
+describe.each(Object.entries({ ...METHODS, ...RAW }))('%s', (name, call) => {
   it.each(WAYS)('$name: one admission', async ({ settles, use }) => {
     const here = house({ allowOperations: ALLOWED });
+    await prepare(here, here.groq, name);
     here.mock.reply('*', (request) => (UNKNOWN_TO_THE_MOCK.test(request.path) ? { json: { id: 'x' } } : undefined)).persist();
     await use(call(here.groq));
     await here.done();
@@ -188,8 +202,10 @@ describe.each(Object.entries({ ...METHODS, ...RAW }))('%s', (_name, call) => {
 
   it('a view is one call too, and the promise is the SDK’s', async () => {
     const here = house({ allowOperations: ALLOWED });
+    const view = here.groq.withTeam('t', { user: 'u' });
+    await prepare(here, view, name);
     here.mock.reply('*', (request) => (UNKNOWN_TO_THE_MOCK.test(request.path) ? { json: { id: 'x' } } : undefined)).persist();
-    const promise = call(here.groq.withTeam('t', { user: 'u' }));
+    const promise = call(view);
     expect(promise).toBeInstanceOf(APIPromise);
     await promise;
     await here.done();

@@ -80,6 +80,21 @@ describe('Calibration', () => {
     expect(calibration.estimate('m', size(40_000), undefined)).toBeLessThanOrEqual(1.5 * (10_000 + TEMPLATE));
   });
 
+  it('what a picture turns out to cost, so does each of several', () => {
+    const calibration = new Calibration();
+    calibration.learn('m', size(100, 2048), 100 + 5000 + TEMPLATE);
+    expect(calibration.bound('m', size(100, 3 * 2048), undefined)).toBe(100 + 3 * 5000 + TEMPLATE);
+    expect(calibration.estimate('m', size(100, 2048), undefined)).toBe(25 + 5000 + TEMPLATE);
+    // And text without pictures costs no more for it.
+    expect(calibration.bound('m', size(100), undefined)).toBe(100 + TEMPLATE);
+  });
+
+  it('a number that cannot be does not stop the calls that follow', () => {
+    const calibration = new Calibration();
+    calibration.learn('m', size(100), 2 ** 52);
+    expect(calibration.bound('m', size(100), undefined)).toBe(100 + TEMPLATE);
+  });
+
   it('learns nothing from what has no bytes, and of no more than 1,000 models', () => {
     const calibration = new Calibration();
     calibration.learn('m', size(0), 1_000_000);
@@ -156,7 +171,9 @@ describe('inputSize', () => {
     };
     const file = new Blob([new Uint8Array(2500)]);
     expect(inputSize('audio', form({ file, prompt: 'ab' }), undefined)).toEqual({ ...NOTHING, bytes: 2, audioSeconds: 3 });
-    expect(inputSize('audio', form({ file: new Blob([]) }), undefined)).toEqual(NOTHING);
+    // What is answered is billed, also if there was nothing to hear.
+    expect(inputSize('audio', form({ file: new Blob([]) }), undefined)).toEqual({ ...NOTHING, audioSeconds: 1 });
+    expect(inputSize('audio', form({ file }), undefined, 0.5)).toEqual({ ...NOTHING, audioSeconds: 0.5 });
     // Fetched by the provider: as long as it accepts at most.
     for (const body of [
       form({ url: 'https://x.test' }),

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { EventSplitter, eventData, usageInText } from '../../src/sdk/sse';
+import { EventSplitter, eventData, eventsInText } from '../../src/sdk/sse';
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -117,23 +117,20 @@ describe('eventData', () => {
   });
 });
 
-describe('usageInText', () => {
-  const counted = { promptTokens: 75, cachedTokens: 0, completionTokens: 1, reasoningTokens: 0 };
-  const finish = `data: ${JSON.stringify({ choices: [{ delta: {} }], usage, x_groq: { usage } })}`;
-  it.each([...Object.entries(ENDINGS), ['CR', '\r'] as const])('is taken once, of events that end in %s', (_, ending) => {
-    const events = [...EVENTS.slice(0, 2), finish, ...EVENTS.slice(5)];
-    expect(usageInText(textOf(events, ending).join(''))).toEqual(counted);
-  });
-
-  it('is that of the last event that has one', () => {
-    const later = `data: ${JSON.stringify({ choices: [], usage: { prompt_tokens: 80, completion_tokens: 2 } })}`;
-    expect(usageInText(textOf([finish, later, 'data: {"usage":null}'], '\n').join(''))).toMatchObject({ promptTokens: 80 });
-  });
-
-  it.each(['', 'plain text', 'data: [DONE]\n\n', 'data: {"usage":\n\n', '{"usage":{"prompt_tokens":1}}'])(
-    'none in %j',
-    (text) => {
-      expect(usageInText(text)).toBeUndefined();
+describe('eventsInText', () => {
+  it.each([...Object.entries(ENDINGS), ['CR', '\r'] as const])(
+    'are all of them, of a text whose lines end in %s',
+    (_, ending) => {
+      const known = EVENTS.map((event) => eventData(event)).filter((data) => data !== undefined);
+      expect(eventsInText(textOf(EVENTS, ending).join(''))).toEqual(known);
     },
   );
+
+  it('leave out what is no JSON', () => {
+    expect(eventsInText(': hello\n\ndata: {"usage":\n\ndata: {"a":1}\n\ndata: [DONE]\n\n')).toEqual([{ a: 1 }]);
+  });
+
+  it.each(['', 'plain text', '{"usage":{"prompt_tokens":1}}', 'Read this: data: {}'])('none in %j', (text) => {
+    expect(eventsInText(text)).toBeUndefined();
+  });
 });

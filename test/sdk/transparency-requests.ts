@@ -167,7 +167,7 @@ export const requests: readonly Scenario[] = [
     name: 'bodies that no rule can read, to endpoints that cost nothing',
     async run(w) {
       w.reply(ok);
-      const path = '/openai/v1/batches';
+      const path = '/openai/v1/files';
       for (const body of [
         [1, 2],
         new URLSearchParams('a=1'),
@@ -205,7 +205,7 @@ export const requests: readonly Scenario[] = [
     name: 'a body that is a form by its content type',
     async run(w) {
       w.reply(ok);
-      return w.groq.post('/openai/v1/batches', {
+      return w.groq.post('/openai/v1/files', {
         body: { a: 1, b: 'x y' },
         headers: { 'content-type': 'application/x-www-form-urlencoded' },
       });

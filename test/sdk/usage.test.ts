@@ -1,5 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { chunkTokens, executedTools, isUsageChunk, textTokens, usageOf } from '../../src/sdk/usage';
+import {
+  chunkTokens,
+  endTold,
+  executedTools,
+  generatedTokens,
+  isUsageChunk,
+  textTokens,
+  totalUsage,
+  usageBreakdown,
+  usageOf,
+} from '../../src/sdk/usage';
 
 const NONE = { promptTokens: 0, cachedTokens: 0, completionTokens: 0, reasoningTokens: 0 };
 // As Groq sends them.
@@ -181,4 +191,99 @@ describe('executedTools', () => {
   ])('%s', (_, value, names) => {
     expect(executedTools(value)).toEqual(names);
   });
+});
+
+describe('executedTools, told more than once', () => {
+  const search = { index: 0, type: 'browser.search', arguments: '{"q":1}' };
+  it.each<readonly [string, unknown, readonly string[]]>([
+    ['the same use', [search, { ...search, output: 'x' }], ['browser.search']],
+    ['another index', [search, { ...search, index: 1 }], ['browser.search', 'browser.search']],
+    ['other arguments', [search, { ...search, arguments: '{"q":2}' }], ['browser.search', 'browser.search']],
+    ['another tool', [search, { ...search, type: 'python' }], ['browser.search', 'python']],
+    [
+      'no index',
+      [
+        { type: 'python', arguments: 'x' },
+        { type: 'python', arguments: 'x' },
+      ],
+      ['python', 'python'],
+    ],
+  ])('%s', (_, executed, names) => {
+    expect(executedTools({ choices: [{ message: { executed_tools: executed } }] })).toEqual(names);
+  });
+
+  it.each<readonly [string, unknown, readonly string[]]>([
+    [
+      'of a Responses answer',
+      { output: [{ type: 'code_interpreter_call', id: 'a' }, { type: 'message' }] },
+      ['code_interpreter_call'],
+    ],
+    [
+      'of its last event',
+      { response: { output: [{ type: 'web_search_call' }, { type: 'web_search_call' }] } },
+      ['web_search_call', 'web_search_call'],
+    ],
+    ['of an item', { type: 'response.output_item.done', item: { type: 'mcp_call', id: 'm' } }, ['mcp_call']],
+    ['that the caller runs', { output: [{ type: 'function_call' }, { type: 'custom_tool_call' }] }, []],
+    ['of another kind', { output: [null, 5, { type: 5 }], item: 'x' }, []],
+  ])('%s', (_, value, names) => {
+    expect(executedTools(value)).toEqual(names);
+  });
+});
+
+describe('usageBreakdown', () => {
+  const models = [
+    { model: 'a', usage: WHOLE },
+    { model: 'b', usage: BARE },
+  ];
+  const parts = [
+    { model: 'a', usage: COUNTED },
+    { model: 'b', usage: BARE_COUNTED },
+  ];
+  it.each<readonly [string, unknown, unknown]>([
+    ['an answer', { usage_breakdown: { models } }, parts],
+    ['a chunk', { x_groq: { usage_breakdown: { models } } }, parts],
+    ['null', { usage_breakdown: null }, undefined],
+    ['no models', { usage_breakdown: { models: null } }, undefined],
+    ['an empty list', { usage_breakdown: { models: [] } }, undefined],
+    [
+      'one that cannot be read: all of it counts for nothing',
+      { usage_breakdown: { models: [...models, { model: 'c' }] } },
+      undefined,
+    ],
+    ['one without a name', { usage_breakdown: { models: [{ usage: BARE }] } }, undefined],
+    ['text', 'text', undefined],
+  ])('of %s', (_, value, expected) => {
+    expect(usageBreakdown(value)).toEqual(expected);
+  });
+
+  it('sums up', () => {
+    expect(totalUsage(parts)).toEqual({ promptTokens: 93, cachedTokens: 8, completionTokens: 557, reasoningTokens: 14 });
+    expect(totalUsage([])).toEqual(NONE);
+  });
+});
+
+describe('endTold', () => {
+  it.each<readonly [unknown, string | undefined]>([
+    [{ choices: CHOICE }, 'success'],
+    [{ type: 'response.completed' }, 'success'],
+    [{ type: 'response.incomplete' }, 'success'],
+    [{ type: 'response.failed' }, 'error'],
+    [{ type: 'error', message: 'x' }, 'error'],
+    [{ error: { message: 'x' } }, 'error'],
+    [{ error: null, choices: CHOICE }, 'success'],
+    [{ choices: CHOICE, x_groq: { error: 'x' } }, 'error'],
+    [{ choices: [{ delta: {}, finish_reason: null }] }, undefined],
+    [{ choices: [] }, undefined],
+    [{ type: 'response.created' }, undefined],
+    [null, undefined],
+    ['x', undefined],
+  ])('%j: %s', (chunk, told) => {
+    expect(endTold(chunk)).toBe(told);
+  });
+});
+
+it('a text that failed counts as it is shown, and as all that was allowed if it is not', () => {
+  expect(generatedTokens('12345')).toBe(2);
+  expect(generatedTokens('')).toBe(Infinity);
 });

@@ -1,0 +1,76 @@
+// Books what a batch has cost: its hold is settled under the batch's id, and each model that answered has a record.
+
+import type { Context } from '../context';
+import { costNanos } from '../price/cost';
+import { type Payer, accountsOf, holdId } from './batch-hold';
+import { type ModelSums, type OutputReader, batchRates, noTokens } from './batch-output';
+import type { BatchOwner } from './batch-owner';
+import { batchRecord } from './batch-records';
+import type { BatchState } from './batch-state';
+
+/** What this process knows of a batch that was created in it. */
+export interface KnownBatch {
+  readonly owner: BatchOwner;
+  readonly models: readonly string[];
+}
+
+const NO_TOKENS = { promptTokens: 0, cachedTokens: 0, completionTokens: 0 };
+
+/**
+ * Books the batch to whoever created it, or to `reader` if nobody can tell; resolves to the cost. Undefined if nothing was
+ * booked: what was used cannot be known, or the batch was never held here. Without `output` nothing was used.
+ */
+export async function bookBatch(
+  context: Context,
+  batch: BatchState,
+  output: OutputReader | undefined,
+  known: KnownBatch | undefined,
+  reader: Payer,
+): Promise<number | undefined> {
+  const owner = known?.owner ?? batch.owner;
+  const needsLook = !context.passive && (owner === undefined || (owner.divided && known === undefined));
+  const holds = needsLook ? await holdsOf(context, batch.id) : new Map<string, number>();
+  if (owner === undefined && holds.size === 0 && !context.passive) return undefined;
+  const payer: Payer = owner ?? { ...reader, at: batch.createdAt ?? reader.at };
+  const models = known?.models ?? [...holds.keys()].filter((model) => model !== '');
+  const divided = owner?.divided ?? models.length > 0;
+
+  const byModel = new Map<string, ModelSums>(output?.byModel);
+  const { unmetered = 0, audioSeconds = [] } = output ?? {};
+  if (unmetered > 0 || audioSeconds.length > 0) {
+    // Such answers name no model. The lines of a batch that has several cannot be told apart here.
+    if (owner?.model === undefined) return undefined;
+    const sums = { ...(byModel.get(owner.model) ?? noTokens()) };
+    const rates = batchRates(context, owner.model);
+    for (const seconds of audioSeconds)
+      sums.costNanos += costNanos(rates, { ...NO_TOKENS, audioSeconds: seconds, batch: true });
+    // Each takes its share of what was held, which is the most that it can have cost.
+    sums.costNanos += Math.ceil((owner.heldNanos / owner.lines) * unmetered);
+    byModel.set(owner.model, sums);
+  }
+  if (byModel.size === 0) byModel.set(owner?.model ?? '', noTokens());
+
+  const accuracy = unmetered > 0 ? 'held' : output?.isEstimated ? 'estimated' : 'exact';
+  const accounts = accountsOf(context, payer, [...new Set([...models, ...byModel.keys()])]);
+  const records = [...byModel].map(([model, sums]) => batchRecord(context, batch, payer, model, sums, accuracy));
+  const total = records.reduce((sum, { costNanos }) => sum + costNanos, 0);
+  const heldNanos = owner?.heldNanos ?? holds.get('') ?? total;
+  records.forEach((plain, index) => {
+    const overrun = index === 0 && total > heldNanos ? { overrunNanos: total - heldNanos } : undefined;
+    const record = { ...plain, ...overrun };
+    if (divided)
+      context.book({ id: holdId(batch.id, record.model), costNanos: record.costNanos, stored: true, accounts }, record);
+    else if (index > 0 || context.passive) context.book({ id: record.id, costNanos: 0, stored: false, accounts }, record);
+    else context.book({ id: holdId(batch.id), orId: owner?.callId, costNanos: total, stored: true, accounts }, record);
+  });
+  if (divided) for (const model of models) if (!byModel.has(model)) context.release(holdId(batch.id, model));
+  return total;
+}
+
+/** What the store holds for the batch, by model; `''` for a hold of all of them. */
+async function holdsOf({ budgetStore, clock }: Context, batchId: string): Promise<Map<string, number>> {
+  const all = (await budgetStore.openHolds?.(clock.now())) ?? [];
+  const whole = holdId(batchId);
+  const found = all.filter(({ id }) => id === whole || id.startsWith(`${whole}/`));
+  return new Map(found.map(({ id, nanos }) => [id.slice(whole.length + 1), nanos]));
+}
