@@ -1,4 +1,4 @@
-import { withinRealTime } from './time-limit';
+import { TimeLimit } from './time-limit';
 
 /** How a `Coalescer` makes its trips. */
 export interface CoalescerOptions<Item, Answer> {
@@ -24,11 +24,14 @@ interface Waiting<Item, Answer> {
  */
 export class Coalescer<Item, Answer> {
   readonly #options: CoalescerOptions<Item, Answer>;
+  readonly #limit: TimeLimit;
   #queue: Waiting<Item, Answer>[] = [];
   #travelling = false;
 
   constructor(options: CoalescerOptions<Item, Answer>) {
     this.#options = options;
+    // An engine takes real time, whatever clock the calls go by.
+    this.#limit = new TimeLimit(options.timeoutMs ?? 5_000, `The ${options.name}`);
   }
 
   ask(item: Item): Promise<Answer> {
@@ -47,7 +50,7 @@ export class Coalescer<Item, Answer> {
       const aboard = this.#queue.length > maxItems ? this.#queue.splice(0, maxItems) : this.#queue;
       if (aboard === this.#queue) this.#queue = [];
       try {
-        const answers = await this.#trip(aboard.map(({ item }) => item));
+        const answers = await this.#limit.within(this.#options.run(aboard.map(({ item }) => item)));
         for (const [index, { resolve, reject }] of aboard.entries()) {
           const answer = answers[index];
           if (answer === undefined || answer instanceof Error) {
@@ -59,11 +62,5 @@ export class Coalescer<Item, Answer> {
       }
     }
     this.#travelling = false;
-  }
-
-  // An engine takes real time, whatever clock the calls go by.
-  #trip(items: readonly Item[]): Promise<readonly (Answer | Error)[]> {
-    const { run, timeoutMs = 5_000, name } = this.#options;
-    return withinRealTime(run(items), timeoutMs, name);
   }
 }

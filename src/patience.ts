@@ -3,26 +3,27 @@
 import type { BudgetStore } from './budget/budget-store';
 import type { AudioDuration } from './sdk/audio';
 import { isThenable } from './thenable';
-import { withinRealTime } from './time-limit';
+import { TimeLimit } from './time-limit';
 import type { UsageLog } from './usage/usage-log';
 
 /** The same store; what it does not answer within `timeoutMs` of real time rejects. */
 export function impatientStore(store: BudgetStore, timeoutMs: number): BudgetStore {
-  const limited = <T>(work: Promise<T>): Promise<T> => withinRealTime(work, timeoutMs, 'budget store');
+  const limit = new TimeLimit(timeoutMs, 'The budget store');
   return {
-    reserve: (hold) => limited(store.reserve(hold)),
-    settle: (settlement) => limited(store.settle(settlement)),
-    read: (accounts, at) => limited(store.read(accounts, at)),
-    ...(store.openHolds && { openHolds: (at) => limited(store.openHolds?.(at) ?? Promise.resolve([])) }),
+    reserve: (hold) => limit.within(store.reserve(hold)),
+    settle: (settlement) => limit.within(store.settle(settlement)),
+    read: (accounts, at) => limit.within(store.read(accounts, at)),
+    ...(store.openHolds && { openHolds: (at) => limit.within(store.openHolds?.(at) ?? Promise.resolve([])) }),
   };
 }
 
 /** The same log; a record that is not written within `timeoutMs` of real time rejects. Reports may take as long as they need. */
 export function impatientLog(log: UsageLog, timeoutMs: number): UsageLog {
+  const limit = new TimeLimit(timeoutMs, 'The usage log');
   return {
     record(usage) {
       const written = log.record(usage);
-      return isThenable(written) ? withinRealTime(Promise.resolve(written), timeoutMs, 'usage log') : written;
+      return isThenable(written) ? limit.within(Promise.resolve(written)) : written;
     },
     summarize: (query) => log.summarize(query),
     ...(log.flush && { flush: () => log.flush?.() ?? Promise.resolve() }),
@@ -31,8 +32,9 @@ export function impatientLog(log: UsageLog, timeoutMs: number): UsageLog {
 
 /** The same; what it does not tell within `timeoutMs` of real time rejects. */
 export function impatientDuration(duration: AudioDuration, timeoutMs: number): AudioDuration {
+  const limit = new TimeLimit(timeoutMs, 'audioDuration');
   return (audio) => {
     const told = duration(audio);
-    return isThenable(told) ? withinRealTime(Promise.resolve(told), timeoutMs, 'audioDuration') : told;
+    return isThenable(told) ? limit.within(Promise.resolve(told)) : told;
   };
 }

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock';
 import { Coalescer } from '../coalescer';
 import { random } from '../id';
-import { withinRealTime } from '../time-limit';
+import { TimeLimit } from '../time-limit';
 import type { LimitSnapshot } from './rate-limiter';
 import type { SharedChange, SharedDemand, SharedGrant, SharedLimits, SharedState } from './shared-limits';
 
@@ -21,7 +21,7 @@ const RETRIES_MS = [100, 500, 2500];
 export class SharedEngine {
   readonly #limits: SharedLimits;
   readonly #clock: Clock;
-  readonly #timeoutMs: number;
+  readonly #limit: TimeLimit;
   readonly #takes: Coalescer<Question, SharedGrant>;
   readonly #changes: Coalescer<SharedChange, true>;
   readonly #lessons: Coalescer<LimitSnapshot, true>;
@@ -34,7 +34,7 @@ export class SharedEngine {
   constructor(limits: SharedLimits, clock: Clock, timeoutMs: number) {
     this.#limits = limits;
     this.#clock = clock;
-    this.#timeoutMs = timeoutMs;
+    this.#limit = new TimeLimit(timeoutMs, 'The rate limit engine');
     const name = 'rate limit engine';
     this.#takes = new Coalescer({ name, timeoutMs, run: (questions) => this.#take(questions) });
     this.#changes = new Coalescer({
@@ -90,7 +90,7 @@ export class SharedEngine {
   /** Sees all that was told before. */
   async look(demand: SharedDemand): Promise<readonly SharedState[]> {
     await this.untilLanded();
-    return withinRealTime(this.#limits.look(demand), this.#timeoutMs, 'rate limit engine');
+    return this.#limit.within(this.#limits.look(demand));
   }
 
   /** Aborted by `close`. */

@@ -71,7 +71,8 @@ END
 $function$;
 
 -- Charges up to 1,000 holds that have expired by then, and says how many.
-CREATE FUNCTION ${s}.expire(request text) RETURNS integer LANGUAGE plpgsql SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $function$
+CREATE FUNCTION ${s}.expire(request text) RETURNS integer LANGUAGE plpgsql SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+SET plan_cache_mode = force_generic_plan AS $function$
 DECLARE
   until double precision := request;
   due text[] := ARRAY(SELECT t.id FROM ${s}.holds t WHERE t.state = 0 AND t.due_at <= until ORDER BY t.due_at LIMIT 1000);
@@ -104,7 +105,8 @@ END
 $function$;
 
 -- Null if something has to expire first.
-CREATE FUNCTION ${s}.read_accounts(request text) RETURNS text LANGUAGE plpgsql SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $function$
+CREATE FUNCTION ${s}.read_accounts(request text) RETURNS text LANGUAGE plpgsql SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+SET plan_cache_mode = force_generic_plan AS $function$
 DECLARE
   doc jsonb := request::jsonb;
   now double precision := doc->>'at';
@@ -123,7 +125,8 @@ END
 $function$;
 
 -- Null if something has to expire first.
-CREATE FUNCTION ${s}.open_holds(request text) RETURNS text LANGUAGE plpgsql SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $function$
+CREATE FUNCTION ${s}.open_holds(request text) RETURNS text LANGUAGE plpgsql SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+SET plan_cache_mode = force_generic_plan AS $function$
 DECLARE
   now double precision := request;
 BEGIN

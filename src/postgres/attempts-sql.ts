@@ -111,15 +111,15 @@ BEGIN
   INSERT INTO ${s}.entries (limit_no, id, state, amount, leaves_at, lease_ends_at)
   SELECT nos[e_key[u.n]], e_id[u.n], 0, e_amount[u.n], e_leaves[u.n], e_lease[u.n]
   FROM generate_series(1, cardinality(e_key)) u(n);
-  UPDATE ${s}.limits t SET used = sums[u.k], idle_day = greatest(t.idle_day, ${s}.kept_day(now + lastings[u.k]))
-  FROM generate_series(1, cardinality(nos)) u(k) WHERE t.no = nos[u.k] AND dirty[u.k];
-  IF cardinality(b_key) > 0 THEN
-    UPDATE ${s}.limits t SET filled_at = greatest(now, t.filled_at), levels = b.levels
-    FROM (
-      SELECT nos[u.key] AS no, array_agg(u.level ORDER BY u.n) AS levels
-      FROM unnest(b_key, b_level) WITH ORDINALITY u(key, level, n) WHERE dirty[u.key] GROUP BY 1
-    ) b WHERE t.no = b.no;
-  END IF;
+  FOR k IN 1 .. cardinality(keys) LOOP
+    CONTINUE WHEN NOT dirty[k];
+    UPDATE ${s}.limits t SET used = sums[k], idle_day = greatest(t.idle_day, ${s}.kept_day(now + lastings[k]))
+    WHERE t.no = nos[k];
+    CONTINUE WHEN NOT k = ANY(b_key);
+    UPDATE ${s}.limits t SET filled_at = greatest(now, t.filled_at), levels = ARRAY(
+      SELECT u.level FROM unnest(b_key, b_level) WITH ORDINALITY u(key, level, n) WHERE u.key = k ORDER BY u.n)
+    WHERE t.no = nos[k];
+  END LOOP;
   RETURN concat_ws(' ', statuses, retries);
 END
 $function$;

@@ -105,9 +105,12 @@ BEGIN
     END LOOP;
   END LOOP;
 
-  UPDATE ${s}.counters t SET spent = spents[u.k], held = helds[u.k], told = tolds[u.k], limit_nanos = limits[u.k],
-    rolling_ms = rollings[u.k], edge = edges[u.k], kept_day = kepts[u.k]
-  FROM generate_series(1, cardinality(nos)) u(k) WHERE t.no = nos[u.k] AND dirty[u.k] AND limits[u.k] IS NOT NULL;
+  -- One by one: a join over lists of unknown length may be planned to read the whole table.
+  FOR k IN 1 .. cardinality(keys) LOOP
+    CONTINUE WHEN NOT dirty[k] OR limits[k] IS NULL;
+    UPDATE ${s}.counters t SET spent = spents[k], held = helds[k], told = tolds[k], limit_nanos = limits[k],
+      rolling_ms = rollings[k], edge = edges[k], kept_day = kepts[k] WHERE t.no = nos[k];
+  END LOOP;
   INSERT INTO ${s}.holds (id, long_id, at, expires_at, kept_until, state, due_at, counters, nanos)
   SELECT ids[i], nullif(full_ids[i], ids[i]), ats[i], expiries[i], keeps[i], 0,
     expiries[i], share_no[coalesce(lasts[i - 1], 0) + 1 : lasts[i]], share_nanos[coalesce(lasts[i - 1], 0) + 1 : lasts[i]]
@@ -147,16 +150,14 @@ BEGIN
   next_due := coalesce((SELECT min(t.due_at) FROM ${s}.holds t WHERE t.state = 0), 'Infinity');
   sizes := array_fill(0, ARRAY[cardinality(ids)]);
 
-  FOR h IN
-    SELECT u.i::integer, t.id, t.state, t.expires_at, t.counters, t.nanos
-    FROM unnest(ids) WITH ORDINALITY u(id, i) LEFT JOIN ${s}.holds t ON t.id = u.id ORDER BY u.i
-  LOOP
-    EXIT WHEN ats[h.i] >= next_due;
-    done := h.i;
-    CONTINUE WHEN h.id IS NULL OR h.state = 2 OR twins[h.i] > 0;
+  FOR i IN 1 .. cardinality(ids) LOOP
+    EXIT WHEN ats[i] >= next_due;
+    done := i;
+    SELECT t.id, t.state, t.expires_at, t.counters, t.nanos INTO h FROM ${s}.holds t WHERE t.id = ids[i];
+    CONTINUE WHEN h.id IS NULL OR h.state = 2 OR twins[i] > 0;
     ended := ended || h.id;
     -- In a rolling window a corrected charge keeps its time: the room that it left may have been taken since.
-    moment := CASE WHEN h.state = 1 THEN h.expires_at ELSE ats[h.i] END;
+    moment := CASE WHEN h.state = 1 THEN h.expires_at ELSE ats[i] END;
     FOR j IN 1 .. cardinality(h.counters) LOOP
       k := array_position(nos, h.counters[j]);
       -- Cleared away, as its window has long been over; or held since the look that told what to lock.
@@ -167,7 +168,7 @@ BEGIN
         CONTINUE;
       END IF;
       IF rolls[k] THEN
-        edge := ats[h.i] - rollings[k];
+        edge := ats[i] - rollings[k];
         IF edges[k] <> edge THEN
           spents[k] := spents[k] + ${s}.rolling_change(nos[k], edges[k], edge);
           edges[k] := edge;
@@ -179,38 +180,39 @@ BEGIN
         ELSE
           helds[k] := helds[k] - h.nanos[j];
         END IF;
-        b := ${s}.book(nos[k], moment, costs[h.i]);
-        IF b.booked_at > edge THEN spents[k] := spents[k] + costs[h.i]; END IF;
+        b := ${s}.book(nos[k], moment, costs[i]);
+        IF b.booked_at > edge THEN spents[k] := spents[k] + costs[i]; END IF;
         counts[k] := counts[k] + b.added;
         IF counts[k] > 1024 THEN counts[k] := ${s}.merge_bookings(nos[k], rollings[k], edge); END IF;
         kepts[k] := greatest(kepts[k], ${s}.kept_day(moment + rollings[k] + greatest(rollings[k], 3600000)));
       ELSIF h.state = 1 THEN
-        spents[k] := spents[k] + costs[h.i] - h.nanos[j];
+        spents[k] := spents[k] + costs[i] - h.nanos[j];
       ELSE
         helds[k] := helds[k] - h.nanos[j];
-        spents[k] := spents[k] + costs[h.i];
+        spents[k] := spents[k] + costs[i];
       END IF;
     END LOOP;
     FOR j IN 1 .. cardinality(h.counters) LOOP
       k := array_position(nos, h.counters[j]);
       CONTINUE WHEN k IS NULL;
       IF rolls[k] THEN
-        amounts := amounts || ARRAY[spents[k], helds[k], least(tolds[k], spents[k] - costs[h.i])];
-        times := times || (${s}.rolling_resets(nos[k], edges[k], ats[h.i]) + rollings[k]);
+        amounts := amounts || ARRAY[spents[k], helds[k], least(tolds[k], spents[k] - costs[i])];
+        times := times || (${s}.rolling_resets(nos[k], edges[k], ats[i]) + rollings[k]);
       ELSE
         amounts := amounts || ARRAY[spents[k], helds[k], tolds[k]];
         times := times || resets[k];
       END IF;
       IF tolds[k] < spents[k] OR rolls[k] THEN tolds[k] := spents[k]; END IF;
-      sizes[h.i] := sizes[h.i] + 1;
+      sizes[i] := sizes[i] + 1;
       out_accounts := out_accounts || k;
     END LOOP;
   END LOOP;
 
   IF cardinality(ended) > 0 THEN
-    UPDATE ${s}.counters t SET spent = spents[u.k], held = helds[u.k], told = tolds[u.k], edge = edges[u.k],
-      bookings = counts[u.k], kept_day = kepts[u.k]
-    FROM generate_series(1, cardinality(nos)) u(k) WHERE t.no = nos[u.k];
+    FOR k IN 1 .. cardinality(nos) LOOP
+      UPDATE ${s}.counters t SET spent = spents[k], held = helds[k], told = tolds[k], edge = edges[k], bookings = counts[k],
+        kept_day = kepts[k] WHERE t.no = nos[k];
+    END LOOP;
     UPDATE ${s}.holds t SET state = 2, due_at = t.expires_at + 86400000, counters = '{}', nanos = '{}' WHERE t.id = ANY(ended);
   END IF;
   IF usage IS NOT NULL THEN PERFORM ${s}.record(usage::jsonb, done); END IF;

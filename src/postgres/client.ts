@@ -1,4 +1,4 @@
-import { withinRealTime } from '../time-limit';
+import { TimeLimit } from '../time-limit';
 import type { SchemaName } from './schema-name';
 import { migrationSql, SCHEMA_VERSION } from './migrations';
 
@@ -54,7 +54,7 @@ export class Database {
 
   /** For what does not go through a `Coalescer`, which has the same bound. */
   within<T>(work: Promise<T>, name: string): Promise<T> {
-    return withinRealTime(work, this.timeoutMs ?? 5_000, name);
+    return new TimeLimit(this.timeoutMs ?? 5_000, `The ${name}`).within(work);
   }
 
   async #prepare(): Promise<void> {

@@ -2,12 +2,12 @@ import type { BudgetStore } from '../budget/budget-store';
 import type { Clock } from '../clock';
 import type { RateLimiter } from '../limit/rate-limiter';
 import { sharedRateLimiter } from '../limit/shared';
+import { TimeLimit } from '../time-limit';
 import type { UsageLog } from '../usage/usage-log';
 import { RedisBudgetStore } from './budget-store';
 import { senderOf, type RedisClient } from './client';
 import { Engine } from './engine';
 import { RedisSharedLimits } from './shared-limits';
-import { TripLimit } from './trip-limit';
 import { RedisUsageLog } from './usage-log';
 
 /** What `redisBackend` takes. */
@@ -62,7 +62,7 @@ export function redisBackend(options: RedisBackendOptions): RedisBackend {
     throw new RangeError(`redisBackend: expected maxRecords to be a whole number of 0 or more, got ${String(maxRecords)}`);
   }
   const send = senderOf(client);
-  const engine = new Engine(send, prefix, new TripLimit(timeoutMs, 'Redis'));
+  const engine = new Engine(send, prefix, new TimeLimit(timeoutMs, 'Redis'));
   const usageLog = new RedisUsageLog({ engine, maxRecords });
   // The limiter gives up by itself: it must hear of slots that were taken too late, to give them back.
   const limits = new RedisSharedLimits({ engine: new Engine(send, prefix), clock });

@@ -1,15 +1,15 @@
 import type { Send } from './client';
 import { storedName } from './names';
+import { TimeLimit } from '../time-limit';
 import { Reply, type Script } from './script';
-import { TripLimit } from './trip-limit';
 
 /** One Redis, and the part of it that one backend has for itself. */
 export class Engine {
   readonly #send: Send;
   readonly #root: string;
-  readonly #limit: TripLimit;
+  readonly #limit: TimeLimit;
 
-  constructor(send: Send, prefix: string, limit: TripLimit = new TripLimit(Infinity, 'Redis')) {
+  constructor(send: Send, prefix: string, limit: TimeLimit = new TimeLimit(Infinity, 'Redis')) {
     this.#send = send;
     this.#limit = limit;
     // Only what is in braces decides on a cluster's slot, so all keys are in the same.
