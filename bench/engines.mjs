@@ -71,7 +71,7 @@ async function sqlite({ folder }) {
         take.run(nanos);
         put.run(id, nanos);
       });
-      await undefined;
+      await Promise.resolve();
       transaction(() => {
         const { nanos: held } = get.get(id);
         drop.run(id);

@@ -23,9 +23,9 @@ CREATE FUNCTION ${s}.reserve(
   prune integer
 ) RETURNS text LANGUAGE plpgsql SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $function$
 DECLARE
-  -- Per account, in the order of locking; places are the accounts' places in keys.
-  places integer[]; nos bigint[]; rolls boolean[]; spents bigint[]; helds bigint[]; tolds bigint[]; limits double precision[];
-  resets double precision[]; rollings double precision[]; edges double precision[]; kepts integer[];
+  -- Per account.
+  nos bigint[]; rolls boolean[]; spents bigint[]; helds bigint[]; tolds bigint[]; limits double precision[];
+  resets double precision[]; rollings double precision[]; edges double precision[];
   dirty boolean[] := array_fill(false, ARRAY[cardinality(keys)]);
   share_no bigint[] := '{}';
   -- Three amounts and one time for each state.
@@ -33,6 +33,8 @@ DECLARE
   known text[];
   statuses integer[] := '{}';
   next_due double precision;
+  found_keys integer := 0;
+  c record;
   k integer; l integer; first integer; final integer := 0; done integer := 0; status integer;
   edge double precision;
 BEGIN
@@ -46,13 +48,13 @@ BEGIN
     ON CONFLICT (key) DO NOTHING;
     PERFORM ${s}.forget_counters(ats[1], cardinality(keys));
   END IF;
-  -- One statement, as each costs more than the few rows that it has to do with.
-  SELECT array_agg(array_position(keys, x.key COLLATE "C")), array_agg(x.no), array_agg(x.is_rolling), array_agg(x.spent),
-    array_agg(x.held), array_agg(x.told), array_agg(x.limit_nanos), array_agg(x.resets_at), array_agg(x.rolling_ms),
-    array_agg(x.edge), array_agg(greatest(x.kept_day, key_kept[array_position(keys, x.key COLLATE "C")]))
-  INTO places, nos, rolls, spents, helds, tolds, limits, resets, rollings, edges, kepts
-  FROM (SELECT t.* FROM ${s}.counters t WHERE t.key = ANY(keys) ORDER BY t.no FOR UPDATE) x;
-  IF coalesce(cardinality(nos), 0) < cardinality(keys) THEN RETURN NULL; END IF;
+  FOR c IN SELECT t.* FROM ${s}.counters t WHERE t.key = ANY(keys) ORDER BY t.no FOR UPDATE LOOP
+    k := array_position(keys, c.key COLLATE "C");
+    nos[k] := c.no; rolls[k] := c.is_rolling; spents[k] := c.spent; helds[k] := c.held; tolds[k] := c.told;
+    limits[k] := c.limit_nanos; resets[k] := c.resets_at; rollings[k] := c.rolling_ms; edges[k] := c.edge;
+    found_keys := found_keys + 1;
+  END LOOP;
+  IF found_keys < cardinality(keys) THEN RETURN NULL; END IF;
   SELECT coalesce((SELECT min(h.due_at) FROM ${s}.holds h WHERE h.state = 0), 'Infinity'),
     ARRAY(SELECT h.id FROM ${s}.holds h WHERE h.id = ANY(ids)) INTO next_due, known;
   FOR i IN 1 .. cardinality(ids) LOOP
@@ -63,7 +65,7 @@ BEGIN
     -- 1 for one that is to be held, 2 for one that is known, 0 for one that does not fit, less for one that cannot be asked.
     status := CASE WHEN ids[i] = ANY(known) OR twins[i] > 0 AND statuses[twins[i]] > 0 THEN 2 ELSE 1 END;
     FOR l IN first .. final LOOP
-      k := array_position(places, share_key[l]);
+      k := share_key[l];
       IF rolls[k] <> (share_rolling[l] > 0) THEN
         status := first - l - 1;
         EXIT;
@@ -78,7 +80,7 @@ BEGIN
     statuses := statuses || status;
     IF status = 1 THEN next_due := least(next_due, expiries[i]); END IF;
     FOR l IN first .. final LOOP
-      k := array_position(places, share_key[l]);
+      k := share_key[l];
       share_no := share_no || nos[k];
       IF status < 0 THEN
         amounts := amounts || ARRAY[0, 0, 0];
@@ -109,7 +111,7 @@ BEGIN
   FOR k IN 1 .. cardinality(keys) LOOP
     CONTINUE WHEN NOT dirty[k] OR limits[k] IS NULL;
     UPDATE ${s}.counters t SET spent = spents[k], held = helds[k], told = tolds[k], limit_nanos = limits[k],
-      rolling_ms = rollings[k], edge = edges[k], kept_day = kepts[k] WHERE t.no = nos[k];
+      rolling_ms = rollings[k], edge = edges[k], kept_day = greatest(t.kept_day, key_kept[k]) WHERE t.no = nos[k];
   END LOOP;
   INSERT INTO ${s}.holds (id, long_id, at, expires_at, kept_until, state, due_at, counters, nanos)
   SELECT ids[i], nullif(full_ids[i], ids[i]), ats[i], expiries[i], keeps[i], 0,
@@ -129,6 +131,7 @@ $function$;
 CREATE FUNCTION ${s}.settle(ids text[], ats double precision[], costs bigint[], twins integer[], usage text)
 RETURNS text LANGUAGE plpgsql SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $function$
 DECLARE
+  wanted bigint[];
   -- Per account.
   nos bigint[]; accounts text[]; rolls boolean[]; spents bigint[]; helds bigint[]; tolds bigint[]; limits double precision[];
   resets double precision[]; rollings double precision[]; edges double precision[]; counts integer[]; kepts integer[];
@@ -137,16 +140,17 @@ DECLARE
   sizes integer[];
   out_accounts integer[] := '{}'; amounts bigint[] := '{}'; times double precision[] := '{}';
   next_due double precision;
-  h record; b record;
-  k integer; done integer := 0; moment double precision; edge double precision;
+  c record; h record; b record;
+  k integer; n integer := 0; done integer := 0; moment double precision; edge double precision;
 BEGIN
   IF current_setting('transaction_isolation') <> 'read committed' THEN PERFORM ${s}.refuse_isolation(); END IF;
-  nos := ARRAY(SELECT DISTINCT u.no FROM ${s}.holds t, unnest(t.counters) u(no) WHERE t.id = ANY(ids) ORDER BY u.no);
-  SELECT coalesce(array_agg(x.no), '{}'), array_agg(x.account), array_agg(x.is_rolling), array_agg(x.spent), array_agg(x.held),
-    array_agg(x.told), array_agg(x.limit_nanos), array_agg(x.resets_at), array_agg(x.rolling_ms), array_agg(x.edge),
-    array_agg(x.bookings), array_agg(x.kept_day)
-  INTO nos, accounts, rolls, spents, helds, tolds, limits, resets, rollings, edges, counts, kepts
-  FROM (SELECT t.* FROM ${s}.counters t WHERE t.no = ANY(nos) ORDER BY t.no FOR UPDATE) x;
+  wanted := ARRAY(SELECT u.no FROM ${s}.holds t, unnest(t.counters) u(no) WHERE t.id = ANY(ids));
+  FOR c IN SELECT t.* FROM ${s}.counters t WHERE t.no = ANY(wanted) ORDER BY t.no FOR UPDATE LOOP
+    n := n + 1;
+    nos[n] := c.no; accounts[n] := c.account; rolls[n] := c.is_rolling; spents[n] := c.spent; helds[n] := c.held;
+    tolds[n] := c.told; limits[n] := c.limit_nanos; resets[n] := c.resets_at; rollings[n] := c.rolling_ms;
+    edges[n] := c.edge; counts[n] := c.bookings; kepts[n] := c.kept_day;
+  END LOOP;
   next_due := coalesce((SELECT min(t.due_at) FROM ${s}.holds t WHERE t.state = 0), 'Infinity');
   sizes := array_fill(0, ARRAY[cardinality(ids)]);
 
@@ -209,7 +213,7 @@ BEGIN
   END LOOP;
 
   IF cardinality(ended) > 0 THEN
-    FOR k IN 1 .. cardinality(nos) LOOP
+    FOR k IN 1 .. n LOOP
       UPDATE ${s}.counters t SET spent = spents[k], held = helds[k], told = tolds[k], edge = edges[k], bookings = counts[k],
         kept_day = kepts[k] WHERE t.no = nos[k];
     END LOOP;

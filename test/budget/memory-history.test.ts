@@ -42,8 +42,7 @@ function anyStep({ id, limit, clock }: Choices): fc.Arbitrary<Step> {
 
 async function take(store: BudgetStore, step: Step, at: number): Promise<unknown> {
   if (step.kind === 'clock') return undefined;
-  const withoutReset = (states: readonly BudgetState[]) =>
-    states.map(({ toldNanos: _, ...state }) => ({ ...state, resetsAt: 0 }));
+  const withoutReset = (states: readonly BudgetState[]) => states.map((state) => ({ ...state, resetsAt: 0, toldNanos: 0 }));
   if (step.kind === 'reserve') {
     const answer = await store.reserve({ id: `h${step.id}`, at, expiresAt: at + step.lifeMs, lines: step.lines });
     return { ...answer, states: withoutReset(answer.states) };

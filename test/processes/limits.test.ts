@@ -36,9 +36,9 @@ describe.each(await enginesAtHand())('4 processes on %s', (engine) => {
 
   it('keep a limit of requests together, also if two of their clocks are wrong', async () => {
     const limits = [{ kind: 'requests', max: 40, windowMs: 1_000 }] as const;
-    const { reports, departures } = await backlog({ limits }, 4_000, [0, 300_000, -300_000, 0]);
+    const { reports, departures } = await backlog({ limits }, 2_500, [0, 300_000, -300_000, 0]);
     expect(mostInAnyWindow(departures, 1_000)).toBeLessThanOrEqual(40);
-    expect(departures.length).toBeGreaterThanOrEqual(0.9 * 40 * 4);
+    expect(departures.length).toBeGreaterThanOrEqual(0.9 * 40 * 3);
     // Everybody gets a share.
     for (const { served } of reports) expect(served).toBeGreaterThan(0);
   }, 60_000);
@@ -46,15 +46,15 @@ describe.each(await enginesAtHand())('4 processes on %s', (engine) => {
   it('keep a limit of tokens together', async () => {
     // Room for 20 calls as they turn out; each asks for more than twice of it before it is known.
     const max = 20 * (USAGE.prompt + USAGE.output);
-    const { departures } = await backlog({ limits: [{ kind: 'tokens', max, windowMs: 1_000 }] }, 4_000);
+    const { departures } = await backlog({ limits: [{ kind: 'tokens', max, windowMs: 1_000 }] }, 2_500);
     expect(mostInAnyWindow(departures, 1_000)).toBeLessThanOrEqual(20);
-    expect(departures.length).toBeGreaterThanOrEqual(0.8 * 20 * 4);
+    expect(departures.length).toBeGreaterThanOrEqual(0.8 * 20 * 3);
   }, 60_000);
 
   it('share a number of calls at once', async () => {
-    const { departures, mostAtOnce } = await backlog({ concurrency: 6 }, 2_000, [0, 0, 0, 0], 20);
+    const { departures, mostAtOnce } = await backlog({ concurrency: 6 }, 1_000, [0, 0, 0, 0], 20);
     expect(mostAtOnce).toBeLessThanOrEqual(6);
     expect(mostAtOnce).toBeGreaterThanOrEqual(5);
-    expect(departures.length).toBeGreaterThan(60);
+    expect(departures.length).toBeGreaterThan(30);
   }, 60_000);
 });
