@@ -4,12 +4,13 @@ import type { Assessment } from './assessment';
 import type { Context } from './context';
 import { demandOf } from './demand';
 import { RateLimitWaitError, StoreError, isGovernanceError } from './errors';
-import { random } from './id';
 import { isKey } from './keys/key-provider';
 import { LEAST_OUTPUT, outputFields } from './policy/rules';
+import { LateSlot } from './limit/late-slot';
 import type { LimitSnapshot, Slot } from './limit/rate-limiter';
 import { limitOfError } from './sdk/limit-error';
 import { limitsOfHeaders, retryAfterMsOfHeaders } from './sdk/limit-headers';
+import { backOffMs, isRetried } from './sdk/retry';
 import type { TokenUsage } from './sdk/usage';
 import { isThenable, onRejection } from './thenable';
 
@@ -103,26 +104,20 @@ export class Attempts {
   async #wait(turn: Promise<Slot>, signal: AbortSignal | undefined): Promise<void> {
     const context = this.#context;
     const assessment = this.#assessment;
-    this.#emitRateLimited('local', undefined);
-    if (context.observe) {
-      turn
-        .then((slot) => this.#quietly('rateLimiter', () => slot.release()))
-        .catch((error: unknown) => this.#observeRefusal(error));
-      return;
-    }
+    if (context.observe) return this.#takeLater(turn, signal);
     try {
       const began = context.clock.now();
       this.#slot = await turn;
-      this.#waitMs += this.#slot.waitedMs ?? Math.max(0, context.clock.now() - began);
+      const waitedMs = this.#slot.waitedMs ?? Math.max(0, context.clock.now() - began);
+      this.#waitMs += waitedMs;
+      if (waitedMs > 0) this.#emitRateLimited('local');
     } catch (error) {
       if (signal?.aborted) throw error;
-      if (isWaitRefusal(error))
-        throw new RateLimitWaitError({
-          ...assessment.subject,
-          limit: error.limit,
-          retryAfterMs: error.retryAfterMs,
-          message: error.message,
-        });
+      if (isWaitRefusal(error)) {
+        this.#emitRateLimited('local');
+        const { limit, retryAfterMs, message } = error;
+        throw new RateLimitWaitError({ ...assessment.subject, limit, retryAfterMs, message });
+      }
       this.#emitUnavailable('rateLimiter', 'acquire', error);
       if (context.onStoreFailure === 'deny') {
         throw new StoreError({ ...assessment.subject, store: 'rateLimiter', cause: error });
@@ -131,10 +126,30 @@ export class Attempts {
     }
   }
 
-  #observeRefusal(error: unknown): void {
-    if (!isWaitRefusal(error)) return;
+  // Nothing is delayed: what is granted at once counts from when it is known, what has to wait does not.
+  #takeLater(turn: Promise<Slot>, signal: AbortSignal | undefined): void {
+    const late = new LateSlot();
+    this.#slot = late;
+    turn.then(
+      (slot) => {
+        const hasWaited = (slot.waitedMs ?? 0) > 0;
+        if (hasWaited) this.#emitRateLimited('local');
+        this.#quietly('rateLimiter', () => (hasWaited ? slot.release() : late.grant(slot)));
+      },
+      (error: unknown) => {
+        if (isWaitRefusal(error)) this.#observeRefusal(error);
+        else if (!signal?.aborted) {
+          this.#emitUnavailable('rateLimiter', 'acquire', error);
+          this.#ungoverned = true;
+        }
+      },
+    );
+  }
+
+  #observeRefusal(error: RateLimitWaitError): void {
     const { id, team, model, operation } = this.#assessment;
     const { events, clock } = this.#context;
+    this.#emitRateLimited('local');
     events.emit('call-denied', {
       callId: id,
       at: clock.now(),
@@ -175,7 +190,7 @@ export class Attempts {
     this.#release(NO_TOKENS);
     if (context.observe || this.#retriesLeft <= 0 || !isRetried(status, headers)) return undefined;
     const now = context.clock.now();
-    const waitMs = retryAfterMsOfHeaders(headers, now) ?? this.#backoffMs();
+    const waitMs = retryAfterMsOfHeaders(headers, now) ?? backOffMs(this.#count);
     if (waitMs > context.maxRetryAfterMs) return 'surface';
     this.#notBefore = now + waitMs;
     this.#backOffMs = waitMs;
@@ -191,11 +206,6 @@ export class Attempts {
     this.#quietly('keys', () =>
       keys.report?.(keyId, status === 401 ? 'unauthorized' : status === 429 ? 'rate-limited' : 'ok', ...retryAt),
     );
-  }
-
-  // The SDK's own: 0.5 s doubling up to 8 s, less up to a quarter.
-  #backoffMs(): number {
-    return Math.min(500 * 2 ** (this.#count - 1), 8000) * (1 - random() * 0.25);
   }
 
   #learn({ headers, status }: AttemptResponse, errorText: () => Promise<string>): void {
@@ -318,7 +328,7 @@ export class Attempts {
     });
   }
 
-  #emitRateLimited(by: 'local' | 'provider', retryAfterMs: number | undefined): void {
+  #emitRateLimited(by: 'local' | 'provider', retryAfterMs?: number): void {
     const { events, clock } = this.#context;
     const assessment = this.#assessment;
     if (!events.has('rate-limited')) return;
@@ -336,12 +346,4 @@ export class Attempts {
 // Of this copy of the package or another.
 function isWaitRefusal(error: unknown): error is RateLimitWaitError {
   return isGovernanceError(error) && error.code === 'rate-limit-wait';
-}
-
-// As the SDK decides it.
-function isRetried(status: number, headers: { get(name: string): string | null }): boolean {
-  const told = headers.get('x-should-retry');
-  if (told === 'true') return true;
-  if (told === 'false') return false;
-  return status === 408 || status === 409 || status === 429 || status >= 500;
 }

@@ -14,7 +14,7 @@ import type { Binding } from './context';
 import type { Governance } from './governance';
 import { Governor } from './governor';
 import { orAborted, seal, send, turn, ungoverned } from './sdk/attempt';
-import { checkBinding } from './options';
+import { checkBinding, checkPlaces } from './options';
 import { loggerOf } from './sdk/logger';
 import { GovernedPromise } from './sdk/promise';
 import { glance, snapshot } from './sdk/snapshot';
@@ -52,6 +52,7 @@ export class GovernedGroq extends Groq {
   readonly #read: ReadPath = (path) => this.get(path, { headers: { accept: '*/*' } }).asResponse();
 
   constructor({ governance, team, ...options }: GovernedGroqOptions = {}) {
+    checkPlaces(options);
     const governor = Governor.from(governance);
     const { binding, ...rest } = options as ClientOptions & { binding?: TeamBinding };
     const apiKey = rest.apiKey === undefined && governor.suppliesKeys ? '' : rest.apiKey;

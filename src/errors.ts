@@ -1,4 +1,4 @@
-import { GroqError } from 'groq-sdk';
+import { GroqError } from 'groq-sdk/core/error';
 import { formatUsd } from './money';
 
 /** Why a call was refused. Closed: new codes are a major version. */

@@ -46,7 +46,7 @@ export interface BudgetThreshold {
   readonly soft: boolean;
 }
 
-/** A call has to wait, locally or because the provider said so. */
+/** A call had to wait, told when its wait is over, or the provider refused it for now. */
 export interface RateLimited {
   readonly callId: string;
   readonly at: number;

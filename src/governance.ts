@@ -52,7 +52,7 @@ export interface RuleOptions {
   /** USD per calendar month. */
   readonly monthlyBudgetUsd?: number;
   readonly budgets?: readonly BudgetOptions[];
-  /** Shares of each budget at which an alert is given. Default `[0.5, 0.8, 0.95]`. */
+  /** Shares of each budget at which an alert is given, above 0 and up to 10. Default `[0.5, 0.8, 0.95]`. */
   readonly alertsAt?: readonly number[];
   /** Amounts of the monthly budget, in USD, at which an alert is given, beside or instead of `alertsAt`. */
   readonly alertsAtUsd?: readonly number[];

@@ -103,7 +103,7 @@ const rules = {
   budgets: z.optional(z.array(budget, { error: expectedObject('a list of budgets') })),
   alertsAt: z.optional(
     z.array(
-      number('a share of the budget above 0, e.g. 0.8', (value) => value > 0 && Number.isFinite(value)),
+      number('a share of the budget above 0 and up to 10, e.g. 0.8 for 80 %', (value) => value > 0 && value <= 10),
       {
         error: expectedObject('a list of shares of the budget'),
       },
@@ -301,6 +301,15 @@ const binding = z.strictObject({
   tags: z.optional(z.record(z.string(), z.string({ error: expected('a tag value that is text') }))),
   priority: z.optional(number('a finite number', Number.isFinite)),
 });
+
+/** Throws on what belongs into `governance` or looks like it: the SDK takes no notice, and nothing would be governed. */
+export function checkPlaces(options: object): void {
+  const issues = Object.keys(options).flatMap((path): ConfigIssue[] => {
+    if (/^govern/i.test(path)) return [{ path, message: 'Unknown option. Did you mean governance?' }];
+    return Object.hasOwn(governanceShape.shape, path) ? [{ path, message: `Write it as governance: { ${path}: … }` }] : [];
+  });
+  if (issues.length > 0) throw new GovernanceConfigError(issues);
+}
 
 /** Checks whom a client speaks for. Throws a `GovernanceConfigError` on values of the wrong kind; teams are looked up later. */
 export function checkBinding(value: unknown): void {

@@ -81,10 +81,10 @@ const FLOORS: readonly (readonly [name: string, files: RegExp])[] = [
   ['call', /^(call|explain|report|reconcile|bookkeeper|alerts|options|rule-check|patience)\.ts$|^batch\/.*/],
   ['decisions', /^(assessment|admission|settlement|demand|attempts|record|context)\.ts$/],
   ['rules', /^(policy\/.*|settings\.ts|governance\.ts)/],
-  ['wire', /^sdk\/(audio|body|estimate|limit-error|limit-headers|operation|sse|tools|usage)\.ts$/],
+  ['wire', /^sdk\/(audio|body|estimate|limit-error|limit-headers|operation|retry|sse|tools|usage)\.ts$/],
   ['backends', /^(sqlite|redis|postgres)\/.*/],
   ['engines', /^(budget|limit|price|keys|usage|testing)\/.*/],
-  ['base', /^(clock|money|errors|id|events|thenable|coalescer|time-limit)\.ts$/],
+  ['base', /^(clock|money|errors|id|events|thenable|coalescer|time-limit|option-names|stored-name)\.ts$/],
 ];
 const ENGINES = FLOORS.findIndex(([name]) => name === 'engines');
 
@@ -208,6 +208,8 @@ describe('imports', () => {
         ({ typeOnly }) => typeOnly,
       ),
     ).toEqual([]);
+    // Its main module has the whole client, which a bundle of an engine or of the fetch has no use for.
+    expect(importersOf(sources, /^groq-sdk$/, ['index.ts', 'client.ts'], ({ typeOnly }) => typeOnly)).toEqual([]);
     const anyKind = importersOf(sources, /^groq-sdk/, ['index.ts', 'client.ts', 'errors.ts']);
     expect(anyKind.filter((file) => FLOORS[floorOf(file)]?.[0] !== 'adapter')).toEqual([]);
   });

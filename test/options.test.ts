@@ -42,7 +42,12 @@ const RULE_ROWS = rows(
   ['concurrency', [0, -1, 1.5, Number.NaN, '5', null], /^Expected a whole number of 1 or more, or Infinity, got /],
   ['monthlyBudgetUsd', AMOUNTS, USD],
   ['alertsAtUsd', AMOUNTS.map((amount) => [amount]), USD, '.0'],
-  ['alertsAt', [[0], [-1], [Infinity], [Number.NaN], ['0.5']], /^Expected a share of the budget above 0, e.g. 0.8, got /, '.0'],
+  [
+    'alertsAt',
+    [[0], [-1], [50], [Infinity], [Number.NaN], ['0.5']],
+    /^Expected a share of the budget above 0 and up to 10, e.g. 0.8 for 80 %, got /,
+    '.0',
+  ],
 );
 
 describe.each(Object.entries(PLACES))('%s', (place, at) => {

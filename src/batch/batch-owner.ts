@@ -22,14 +22,14 @@ const MAX_ENTRIES = 16;
 const MAX_VALUE = 512;
 
 /**
- * The metadata with the owner in it. The caller's own as it is where there is no room: then the owner is known to this process
- * alone. Tags are left out if they are too long.
+ * The metadata with the owner in it. The caller's own where there is no room: then the owner is known to this process alone. An
+ * owner that the caller wrote is left out in any case, and tags if they are too long.
  */
 export function withOwner(metadata: unknown, owner: BatchOwner): unknown {
   if (metadata !== undefined && metadata !== null && !isObject(metadata)) return metadata;
-  const { [OWNER_KEY]: _, ...own } = metadata ?? {};
+  const { [OWNER_KEY]: forged, ...own } = metadata ?? {};
   const value = [written(owner), written({ ...owner, tags: undefined })].find((text) => text.length <= MAX_VALUE);
-  if (value === undefined || Object.keys(own).length >= MAX_ENTRIES) return metadata;
+  if (value === undefined || Object.keys(own).length >= MAX_ENTRIES) return forged === undefined ? metadata : own;
   return { ...own, [OWNER_KEY]: value };
 }
 

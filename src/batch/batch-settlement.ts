@@ -27,6 +27,8 @@ export async function bookBatch(
   known: KnownBatch | undefined,
   reader: Payer,
 ): Promise<number | undefined> {
+  // An output of fewer lines than were answered is not the whole of it.
+  if (output && output.lines < (batch.answered ?? 0)) return undefined;
   const owner = known?.owner ?? batch.owner;
   const needsLook = !context.passive && (owner === undefined || (owner.divided && known === undefined));
   const holds = needsLook ? await holdsOf(context, batch.id) : new Map<string, number>();
@@ -55,15 +57,28 @@ export async function bookBatch(
   const records = [...byModel].map(([model, sums]) => batchRecord(context, batch, payer, model, sums, accuracy));
   const total = records.reduce((sum, { costNanos }) => sum + costNanos, 0);
   const heldNanos = owner?.heldNanos ?? holds.get('') ?? total;
+  const unused = models.filter((model) => !byModel.has(model));
+  // An answer may name another model than its request did. It is charged to the hold of one that did not answer, or else, where
+  // all that is held is known, to the first.
+  const strays = divided ? records.filter(({ model }) => !models.includes(model)) : [];
+  const extra = new Set(known ? strays.slice(unused.length) : []);
+  let extraNanos = 0;
+  for (const { costNanos: nanos } of extra) extraNanos += nanos;
   records.forEach((plain, index) => {
     const overrun = index === 0 && total > heldNanos ? { overrunNanos: total - heldNanos } : undefined;
     const record = { ...plain, ...overrun };
-    if (divided)
-      context.book({ id: holdId(batch.id, record.model), costNanos: record.costNanos, stored: true, accounts }, record);
+    if (divided && !extra.has(plain)) {
+      const isStray = strays.includes(plain);
+      const other = isStray ? unused.shift() : undefined;
+      const costNanos = record.costNanos + (isStray ? 0 : extraNanos);
+      if (!isStray) extraNanos = 0;
+      const orId = other === undefined ? undefined : holdId(batch.id, other);
+      context.book({ id: holdId(batch.id, record.model), orId, costNanos, stored: true, accounts }, record);
+    } else if (divided) context.book({ id: record.id, costNanos: 0, stored: false, accounts }, record);
     else if (index > 0 || context.passive) context.book({ id: record.id, costNanos: 0, stored: false, accounts }, record);
     else context.book({ id: holdId(batch.id), orId: owner?.callId, costNanos: total, stored: true, accounts }, record);
   });
-  if (divided) for (const model of models) if (!byModel.has(model)) context.release(holdId(batch.id, model));
+  if (divided) for (const model of unused) context.release(holdId(batch.id, model));
   return total;
 }
 

@@ -17,8 +17,11 @@ export function watchBody(response: Response, watcher: Watcher): Response {
   const stream = new ReadableStream({
     type: 'bytes',
     async pull(controller) {
-      const { done, value } = await open().read();
-      if (!done) {
+      for (;;) {
+        const { done, value } = await open().read();
+        if (done) break;
+        // A byte stream takes no chunk of nothing, and a pull that brings nothing would not be followed by another.
+        if (value.length === 0) continue;
         watcher.push(value);
         // A byte stream takes the buffer away from whoever hands it over, and this one is the source's.
         controller.enqueue(new Uint8Array(value));

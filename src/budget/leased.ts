@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from '../clock';
 import { nanosOfUsd } from '../money';
+import { checkOptionNames } from '../option-names';
 import type { BudgetState, BudgetStore, Hold, OpenHold, Reserved, Settlement } from './budget-store';
 import { checkHold, checkSettlement } from './hold-check';
 import { LeaseAccounts } from './lease-account';
@@ -34,9 +35,14 @@ export interface LeaseOptions {
  *
  * Holds of 0 or of more than a slice, with different amounts in their lines, or in windows that are rolling or given by a
  * calendar name, are passed on to `store` as they are. `close()` leaves `store` open, and what is reserved later goes to it
- * directly; it rejects if the store is away for about 25 seconds. Throws a RangeError if an option is out of range.
+ * directly; it rejects if the store is away for about 25 seconds. Throws a TypeError or RangeError if an option is wrong.
  */
 export function leased(store: BudgetStore, options: LeaseOptions): BudgetStore {
+  if (typeof store?.reserve !== 'function')
+    throw new TypeError(
+      'leased: expected a BudgetStore, e.g. leased(backend.budgetStore, { sliceUsd, leaseMs }): it has no reserve()',
+    );
+  checkOptionNames('leased', options, ['sliceUsd', 'leaseMs', 'clock']);
   return new LeasedBudgetStore(store, options);
 }
 
@@ -61,11 +67,11 @@ class LeasedBudgetStore implements BudgetStore {
   #isClosed = false;
 
   constructor(store: BudgetStore, { sliceUsd, leaseMs, clock = systemClock }: LeaseOptions) {
-    this.#sliceNanos = sliceUsd > 0 && sliceUsd < Infinity ? nanosOfUsd(sliceUsd) : 0;
+    this.#sliceNanos = typeof sliceUsd === 'number' && sliceUsd > 0 && sliceUsd < Infinity ? nanosOfUsd(sliceUsd) : 0;
     if (this.#sliceNanos < 1) {
       throw new RangeError(`leased: sliceUsd must be an amount in USD of at least a nano-dollar, got ${String(sliceUsd)}`);
     }
-    if (!(leaseMs > 0 && leaseMs < Infinity)) {
+    if (!(typeof leaseMs === 'number' && leaseMs > 0 && leaseMs < Infinity)) {
       throw new RangeError(`leased: leaseMs must be a number of milliseconds above 0, got ${String(leaseMs)}`);
     }
     this.#store = store;

@@ -74,7 +74,7 @@ export function governedFetch(options: GovernedFetchOptions = {}): GovernedFetch
   const transport: Transport = async (input, init) => (options.fetch ?? globalThis.fetch)(input, init);
   const binding = { team, user, tags: tags && { ...tags }, priority };
   checkBinding(binding);
-  checkOptions(baseURL, refusals);
+  checkOptions(options, baseURL, refusals);
   const governor = Governor.from(governance);
   const setting: Setting = { governor, binding, base: baseOf(baseURL), refusals, transport };
   const send = governor.passive ? pass : govern;
@@ -82,8 +82,13 @@ export function governedFetch(options: GovernedFetchOptions = {}): GovernedFetch
   return Object.assign(governed, { governor, Response });
 }
 
-function checkOptions(baseURL: unknown, refusals: unknown): void {
-  const issues = [];
+const OPTIONS: readonly string[] = ['governance', 'team', 'user', 'tags', 'priority', 'fetch', 'baseURL', 'refusals'];
+
+function checkOptions(options: object, baseURL: unknown, refusals: unknown): void {
+  // A misspelt `governance` would be none at all.
+  const issues = Object.keys(options)
+    .filter((name) => !OPTIONS.includes(name))
+    .map((path) => ({ path, message: `Unknown option. Known options: ${OPTIONS.join(', ')}` }));
   if (typeof baseURL !== 'string' || !URL.canParse(baseURL))
     issues.push({ path: 'baseURL', message: 'Expected an absolute URL, e.g. https://api.groq.com' });
   if (refusals !== 'response' && refusals !== 'throw')

@@ -50,7 +50,7 @@ export interface Demand {
 
 /** Leave to make one attempt. */
 export interface Slot {
-  /** Time between `acquire` and the grant; measured by the caller if left out. */
+  /** How long it had to wait, in milliseconds: 0 if there was room at once. Measured by the caller if left out. */
   readonly waitedMs?: number;
   /**
    * The attempt is leaving now. Sliding windows count from here, so that a delay between grant and departure cannot push two

@@ -49,11 +49,15 @@ export function queueFull(demand: Demand, need: Need, waiting: number, expectedM
 }
 
 export function waitTooLong(demand: Demand, need: Need, used: number, expectedMs: number, at: number): Error {
+  const amount = amountOf(need, demand);
+  const cap = need.constraint.capacity(need.max);
+  // With an engine, what others have taken is not counted here.
+  const elsewhere = need.constraint.block !== undefined && used + amount <= cap ? ' here and the rest by other processes' : '';
   const state =
     need.type === 'pause'
       ? 'the provider asked for a pause'
-      : `${formatCount(used)} of ${formatCount(need.constraint.capacity(need.max))} ${unit(need.kind)} are in use, ` +
-        `this call needs ${formatCount(amountOf(need, demand))}`;
+      : `${formatCount(used)} of ${formatCount(cap)} ${unit(need.kind)} are in use${elsewhere}, ` +
+        `this call needs ${formatCount(amount)}`;
   return new RateLimitWaitError({
     limit: need.name,
     retryAfterMs: expectedMs,

@@ -1,4 +1,3 @@
-import type { Clock } from '../clock';
 import { Block } from './block';
 import type { Constraint, Need } from './constraint';
 import { portable } from './shared-demand';
@@ -16,14 +15,12 @@ const LEASE_MS = 2500;
  */
 export class Rivals {
   readonly #engine: SharedEngine;
-  readonly #clock: Clock;
   readonly #newId: () => string;
   /** Whether it was used since the last look. */
   readonly #watched: WeakMap<Constraint, boolean> = new WeakMap();
 
-  constructor(engine: SharedEngine, clock: Clock, newId: () => string) {
+  constructor(engine: SharedEngine, newId: () => string) {
     this.#engine = engine;
-    this.#clock = clock;
     this.#newId = newId;
   }
 
@@ -44,14 +41,13 @@ export class Rivals {
   }
 
   async #watch({ constraint, type, key, windowMs }: Need): Promise<void> {
-    const { closing } = this.#engine;
     const marks: SharedDemand[] = [];
     const unmark = (): void => {
       for (let mark = marks.pop(); mark; mark = marks.pop()) {
         this.#engine.change({ demand: mark, begun: false, released: true });
       }
     };
-    await this.#clock.sleep(SETTLED_MS, closing, true);
+    await this.#engine.pause(SETTLED_MS, true);
     try {
       while (constraint.line !== undefined || this.#watched.get(constraint) === true) {
         const demand: SharedDemand = {
@@ -69,7 +65,7 @@ export class Rivals {
         if (rivals > 0) constraint.block ??= new Block(windowMs);
         if (constraint.block) constraint.block.rivals = rivals;
         this.#watched.set(constraint, false);
-        await this.#clock.sleep(LOOK_EVERY_MS, closing, true);
+        await this.#engine.pause(LOOK_EVERY_MS, true);
       }
     } finally {
       unmark();

@@ -25,7 +25,9 @@ export class SharedEngine {
   readonly #takes: Coalescer<Question, SharedGrant>;
   readonly #changes: Coalescer<SharedChange, true>;
   readonly #lessons: Coalescer<LimitSnapshot, true>;
-  readonly #stop: AbortController = new AbortController();
+  /** One signal each: many listeners on one signal make Node warn of a leak. */
+  readonly #pauses: Set<AbortController> = new Set();
+  #isClosed = false;
   readonly #underWay: Set<Promise<unknown>> = new Set();
   #told = 0;
   #landed = 0;
@@ -93,14 +95,22 @@ export class SharedEngine {
     return this.#limit.within(this.#limits.look(demand));
   }
 
-  /** Aborted by `close`. */
-  get closing(): AbortSignal {
-    return this.#stop.signal;
+  /** Rejects when it is closed. */
+  async pause(ms: number, background?: boolean): Promise<void> {
+    const stop = new AbortController();
+    if (this.#isClosed) stop.abort();
+    this.#pauses.add(stop);
+    try {
+      await this.#clock.sleep(ms, stop.signal, background);
+    } finally {
+      this.#pauses.delete(stop);
+    }
   }
 
   /** Resolves when nothing is under way any more. From now on, what fails is tried once more at most, and at once. */
   async close(): Promise<void> {
-    this.#stop.abort();
+    this.#isClosed = true;
+    for (const stop of this.#pauses) stop.abort();
     while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
   }
 
@@ -121,9 +131,9 @@ export class SharedEngine {
         await attempt;
         return;
       } catch {
-        await this.#clock.sleep(pauseMs * (1 - random() / 2), this.closing).catch(() => undefined);
+        await this.pause(pauseMs * (1 - random() / 2)).catch(() => undefined);
         attempt = again();
-        if (this.closing.aborted) break;
+        if (this.#isClosed) break;
       }
     }
     await attempt.catch(() => undefined);

@@ -51,7 +51,7 @@ class SharedRateLimiter implements Required<RateLimiter>, SharedSlotOwner, Asker
   constructor(engine: SharedEngine, clock: Clock) {
     this.#engine = engine;
     this.#clock = clock;
-    this.#rivals = new Rivals(engine, clock, this.#newId);
+    this.#rivals = new Rivals(engine, this.#newId);
     this.#local = new LocalRateLimiter(clock, this);
   }
 
@@ -145,7 +145,9 @@ class SharedRateLimiter implements Required<RateLimiter>, SharedSlotOwner, Asker
         return;
       }
       if (grant.granted) {
-        scheduler.granted(waiting, asked, new SharedSlot(this, asked.slot, shared, scheduler.now() - waiting.since));
+        // A trip to the engine is no wait.
+        const waitedMs = asked.from === undefined ? 0 : scheduler.now() - waiting.since;
+        scheduler.granted(waiting, asked, new SharedSlot(this, asked.slot, shared, waitedMs));
         return;
       }
       const { stop, retryInMs } = grant;

@@ -2,7 +2,8 @@
 
 import type { Assessment } from '../assessment';
 import { type GovernanceError, type PolicyCode, PolicyDeniedError } from '../errors';
-import { isSystem, offeredTools } from '../sdk/tools';
+import { FormBody } from '../sdk/body';
+import { chosenModels, isSystem, offeredTools } from '../sdk/tools';
 
 type Rule = (assessment: Assessment) => GovernanceError | undefined;
 
@@ -19,8 +20,16 @@ function refuse(assessment: Assessment, refusal: Refusal): PolicyDeniedError {
 }
 
 function checkModel(assessment: Assessment): GovernanceError | undefined {
-  const { model, rules, spends } = assessment;
+  const { model, request, rules, spends } = assessment;
   if (!spends) return undefined;
+  let refusal = checkOneModel(assessment, model);
+  if (refusal || !rules?.rules.some(({ allowedModels, deniedModels }) => allowedModels ?? deniedModels)) return refusal;
+  for (const chosen of chosenModels(request.body?.get('compound_custom'))) refusal ??= checkOneModel(assessment, chosen);
+  return refusal;
+}
+
+function checkOneModel(assessment: Assessment, model: string): GovernanceError | undefined {
+  const { rules } = assessment;
   for (const { owner, allowedModels, deniedModels } of rules?.rules ?? []) {
     if (allowedModels && !allowedModels(model)) {
       return refuse(assessment, {
@@ -40,6 +49,22 @@ function checkModel(assessment: Assessment): GovernanceError | undefined {
     }
   }
   return undefined;
+}
+
+// In another form no bound can be written into it, and what is no text has no length.
+function checkBody(assessment: Assessment): GovernanceError | undefined {
+  const { request, operation, spends } = assessment;
+  const { body } = request;
+  if (!spends || body === undefined) return undefined;
+  if (body instanceof FormBody && operation?.kind !== 'audio') {
+    const reason = 'Expected the body to be JSON, got a form. Pass an object.';
+    return refuse(assessment, { code: 'invalid-request', rule: 'body', reason });
+  }
+  if (operation?.kind !== 'speech') return undefined;
+  const input = body.get('input');
+  if (input === undefined || input === null || typeof input === 'string') return undefined;
+  const reason = `Expected input to be a text, got ${Array.isArray(input) ? 'a list' : typeof input}.`;
+  return refuse(assessment, { code: 'invalid-request', rule: 'input', reason });
 }
 
 /** An answer of fewer tokens is not worth its prompt: nothing is lowered below this. */
@@ -168,6 +193,7 @@ function checkServiceTier(assessment: Assessment): GovernanceError | undefined {
 /** In the order applied; the first refusal counts. */
 export const RULES: readonly (readonly [name: string, Rule])[] = [
   ['allowedModels', checkModel],
+  ['body', checkBody],
   ['n', checkChoices],
   ['maxTokensPerRequest', checkOutput],
   ['allowedTools', checkTools],

@@ -2,6 +2,7 @@ import type { BudgetStore } from '../budget/budget-store';
 import type { Clock } from '../clock';
 import type { RateLimiter } from '../limit/rate-limiter';
 import { sharedRateLimiter } from '../limit/shared';
+import { checkOptionNames } from '../option-names';
 import type { UsageLog } from '../usage/usage-log';
 import { PostgresBudgetStore } from './budget-store';
 import { Database, type PostgresClient } from './client';
@@ -46,11 +47,12 @@ export interface PostgresBackend {
  * tries again.
  */
 export function postgresBackend(options: PostgresBackendOptions): PostgresBackend {
-  const { client, schema = 'governed_groq', clock, timeoutMs } = options;
+  const { client, schema = 'governed_groq', clock, timeoutMs } = options ?? {};
   if (typeof client?.query !== 'function') {
     throw new TypeError('postgresBackend: client must be a Pool or a connected Client of pg, or a PGlite: it has no query()');
   }
-  if (timeoutMs !== undefined && !(timeoutMs > 0)) {
+  checkOptionNames('postgresBackend', options, ['client', 'schema', 'clock', 'timeoutMs']);
+  if (timeoutMs !== undefined && !(typeof timeoutMs === 'number' && timeoutMs > 0)) {
     throw new RangeError(`postgresBackend: timeoutMs must be a number of milliseconds above 0, got ${String(timeoutMs)}`);
   }
   const database = new Database(client, schemaName(schema), timeoutMs);

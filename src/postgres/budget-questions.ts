@@ -1,6 +1,6 @@
 import type { Hold, Settlement } from '../budget/budget-store';
 import type { HoldShare } from '../budget/hold-shares';
-import { storable } from './names';
+import { storedName } from '../stored-name';
 import { recordRow } from './record-row';
 import { list, texts, twinsOf } from './wire';
 
@@ -55,14 +55,14 @@ export function reserveQuestion(schema: string, asked: readonly Asked[], isFresh
     lasts.push(all.length);
   }
   const rows = [...counters.values()];
-  const ids = asked.map(({ hold }) => storable(hold.id));
+  const ids = asked.map(({ hold }) => storedName(hold.id));
   const params: (string | null)[] = [];
   const given = (value: string | null): string => `$${params.push(value)}`;
   const numbers = (values: readonly number[]): string => given(list(values));
   const [idNames, fullIds] = named(schema, ids, given);
   const [keyNames] = named(
     schema,
-    rows.map(({ share }) => storable(share.key)),
+    rows.map(({ share }) => storedName(share.key)),
     given,
   );
   const fresh = (value: () => string): string => (isFresh ? value() : 'NULL');
@@ -81,7 +81,7 @@ export function reserveQuestion(schema: string, asked: readonly Asked[], isFresh
     keyNames,
     numbers(rows.map(({ keptUntil }) => Math.min(Math.ceil(keptUntil / DAY_MS), FOREVER_DAYS))),
     String(isFresh),
-    fresh(() => given(texts(rows.map(({ share }) => storable(share.account))))),
+    fresh(() => given(texts(rows.map(({ share }) => storedName(share.account))))),
     fresh(() => numbers(rows.map(({ share }) => share.rollingMs ?? 0))),
     fresh(() => numbers(rows.map(({ share }) => share.resetsAt))),
     fresh(() => numbers(rows.map(({ at }) => at))),
@@ -92,7 +92,7 @@ export function reserveQuestion(schema: string, asked: readonly Asked[], isFresh
 
 /** Asks to book. */
 export function settleQuestion(schema: string, settlements: readonly Settlement[]): Question {
-  const ids = settlements.map(({ id }) => storable(id));
+  const ids = settlements.map(({ id }) => storedName(id));
   const usage = settlements.flatMap(({ usage: record }, index) => (record === undefined ? [] : [recordRow(index + 1, record)]));
   const params: (string | null)[] = [];
   const given = (value: string | null): string => `$${params.push(value)}`;

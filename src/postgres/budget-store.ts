@@ -4,7 +4,7 @@ import { counterKeys, holdShares, type HoldShare } from '../budget/hold-shares';
 import { Coalescer } from '../coalescer';
 import type { UsageLog } from '../usage/usage-log';
 import type { Database } from './client';
-import { original, storable } from './names';
+import { restoredName, storedName } from '../stored-name';
 import { reserveQuestion, settleQuestion, type Asked } from './budget-questions';
 import { lists, parsedArray, texts } from './wire';
 
@@ -50,7 +50,7 @@ export class PostgresBudgetStore implements BudgetStore {
     checkTime(at);
     const keys = accounts.map((account) => counterKeys(account, at));
     const all = [...new Set(keys.flat())];
-    const request = JSON.stringify({ at, keys: texts(all.map(storable)) });
+    const request = JSON.stringify({ at, keys: texts(all.map(storedName)) });
     const found = new Map((await this.#readAt('read_accounts', request, at)).map((row) => stateEntry(row, all)));
     return accounts.map((account, index) => {
       const key = keys[index]?.find((each) => found.has(each));
@@ -142,7 +142,7 @@ export class PostgresBudgetStore implements BudgetStore {
     const [accounts, counters] = parsedArray(
       await this.#database.answer(...settleQuestion(this.#database.schema.identifier, settlements)),
     );
-    const names = Array.isArray(accounts) ? accounts.map((name) => original(String(name))) : [];
+    const names = Array.isArray(accounts) ? accounts.map((name) => restoredName(String(name))) : [];
     const [[done = 0] = [], sizes = [], places = [], amounts = [], times = [], limits = []] = lists(String(counters));
     let next = 0;
     return settlements.slice(0, done).map((_, index) => {
@@ -180,11 +180,11 @@ function stateEntry(row: unknown, keys: readonly string[]): readonly [key: strin
 function openHold(row: unknown): OpenHold {
   const [id, at, expiresAt, nanos, expired, accounts] = Array.isArray(row) ? (row as readonly unknown[]) : [];
   return {
-    id: original(String(id)),
+    id: restoredName(String(id)),
     at: Number(at),
     expiresAt: Number(expiresAt),
     nanos: Number(nanos),
-    accounts: Array.isArray(accounts) ? accounts.map((name) => original(String(name))) : [],
+    accounts: Array.isArray(accounts) ? accounts.map((name) => restoredName(String(name))) : [],
     expired: expired === true,
   };
 }

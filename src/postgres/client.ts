@@ -14,6 +14,8 @@ export interface PostgresClient {
 // The transaction was rolled back because others were in its way, so nothing has happened and it may be tried again.
 const TRY_AGAIN: readonly unknown[] = ['40001', '40P01', '23505'];
 const MOST_TRIES = 10;
+// The schema, or something in it, is not there any more: it was dropped, or the database is another one now.
+const GONE: readonly unknown[] = ['3F000', '42P01', '42883'];
 
 /** The user's database, with this library's schema in it. */
 export class Database {
@@ -47,7 +49,10 @@ export class Database {
       try {
         return (await this.#client.query(text, params)).rows;
       } catch (error) {
-        if (tries === MOST_TRIES || !TRY_AGAIN.includes(codeOf(error))) throw error;
+        const code = codeOf(error);
+        // The next call begins anew.
+        if (GONE.includes(code)) this.#ready = undefined;
+        if (tries === MOST_TRIES || !TRY_AGAIN.includes(code)) throw error;
       }
     }
   }

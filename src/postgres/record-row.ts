@@ -1,39 +1,39 @@
 import type { UsageRecord } from '../usage/usage-log';
-import { storable } from './names';
+import { storedName } from '../stored-name';
 
 /** A record as the schema's function `record` takes it: the number of the item that it belongs to, then the columns. */
 export function recordRow(item: number, usage: UsageRecord): readonly unknown[] {
   return [
     item,
-    storable(usage.id),
+    storedName(usage.id),
     usage.at,
-    storable(usage.team),
+    storedName(usage.team),
     optional(usage.user),
     optional(usage.keyId),
-    storable(usage.operation),
-    storable(usage.model),
+    storedName(usage.operation),
+    storedName(usage.model),
     whole(usage.promptTokens),
     whole(usage.cachedTokens),
     whole(usage.completionTokens),
     whole(usage.reasoningTokens),
     whole(usage.costNanos),
-    storable(usage.accuracy),
-    storable(usage.priceVersion),
+    storedName(usage.accuracy),
+    storedName(usage.priceVersion),
     whole(usage.attempts),
     finite(usage.waitMs),
     finite(usage.latencyMs),
-    storable(usage.outcome),
+    storedName(usage.outcome),
     optional(usage.code),
     usage.overrunNanos === undefined ? null : whole(usage.overrunNanos),
     usage.ungoverned ?? null,
     usage.tags === undefined
       ? null
-      : Object.fromEntries(Object.entries(usage.tags).map(([tag, value]) => [storable(tag), storable(value)])),
+      : Object.fromEntries(Object.entries(usage.tags).map(([tag, value]) => [storedName(tag), storedName(value)])),
   ];
 }
 
 function optional(text: string | undefined): string | null {
-  return text === undefined ? null : storable(text);
+  return text === undefined ? null : storedName(text);
 }
 
 // One odd figure must not keep the others of its trip from being booked.

@@ -2,7 +2,7 @@ import { systemClock, type Clock } from '../clock';
 import type { LimitKind, LimitSnapshot } from '../limit/rate-limiter';
 import type { SharedChange, SharedDemand, SharedGrant, SharedLimits, SharedNeed, SharedState } from '../limit/shared-limits';
 import type { Database } from './client';
-import { storable } from './names';
+import { storedName } from '../stored-name';
 import { list, lists, parsedArray, texts, twinsOf } from './wire';
 
 /** Stands for `Infinity` where PostgreSQL's exact numbers have none. */
@@ -23,7 +23,7 @@ export class PostgresSharedLimits implements SharedLimits {
 
   async take(demands: readonly SharedDemand[]): Promise<readonly SharedGrant[]> {
     if (demands.length === 0) return [];
-    const ids = demands.map(({ id }) => storable(id));
+    const ids = demands.map(({ id }) => storedName(id));
     const keys = new Keys();
     const request = {
       ...keys.needsOf(demands),
@@ -52,7 +52,7 @@ export class PostgresSharedLimits implements SharedLimits {
     const request = {
       ...keys.needsOf(demands),
       now: this.#now(),
-      ids: texts(demands.map(({ id }) => storable(id))),
+      ids: texts(demands.map(({ id }) => storedName(id))),
       begun: list(changes.map(({ begun }) => begun)),
       released: list(changes.map(({ released }) => released)),
       needActuals: list(actuals),
@@ -127,7 +127,7 @@ class Keys {
 
   /** To be asked for when all places have been given. */
   lists(): { readonly keys: string; readonly lastings: string } {
-    return { keys: texts([...this.#places.keys()].map(storable)), lastings: list(this.#lastings) };
+    return { keys: texts([...this.#places.keys()].map(storedName)), lastings: list(this.#lastings) };
   }
 
   /** The needs of all demands, one after the other. */

@@ -2,7 +2,7 @@ import { Coalescer } from '../coalescer';
 import { dayLabels, noSums, usageSummarizer, type UsageSums } from '../usage/summary';
 import type { GroupBy, UsageLog, UsageQuery, UsageRecord, UsageSummary } from '../usage/usage-log';
 import { field, type Database } from './client';
-import { original, storable } from './names';
+import { restoredName, storedName } from '../stored-name';
 import { recordRow } from './record-row';
 
 const QUARTER_HOUR_MS = 900_000;
@@ -62,7 +62,7 @@ export class PostgresUsageLog implements UsageLog {
       const sums = noSums();
       if (field(row, 'denied') === true) sums.denied = Number(field(row, 'calls'));
       else for (const [sum] of SUMS) sums[sum] = Number(field(row, sum.toLowerCase()));
-      summarizer.addGroup(values, original(textOf(row, 'model')), sums);
+      summarizer.addGroup(values, restoredName(textOf(row, 'model')), sums);
     }
     return summarizer.summaries();
   }
@@ -110,10 +110,10 @@ function summarySql(schema: string, groups: readonly Group[]): string {
 
 function groupOf(by: GroupBy, timeZone: string | undefined, knowsZone: boolean, params: string[]): Group {
   if (typeof by === 'object') {
-    params.push(storable(by.tag));
-    return { sql: `coalesce(t.tags->>$${params.length}::text, '')`, valueOf: original };
+    params.push(storedName(by.tag));
+    return { sql: `coalesce(t.tags->>$${params.length}::text, '')`, valueOf: restoredName };
   }
-  return by === 'day' ? dayOf(timeZone, knowsZone, params) : { sql: COLUMNS[by], valueOf: original };
+  return by === 'day' ? dayOf(timeZone, knowsZone, params) : { sql: COLUMNS[by], valueOf: restoredName };
 }
 
 /** Days by the database's own calendar, or labelled here, a quarter of an hour at a time. */

@@ -1,4 +1,5 @@
 import { MAX_NANOS, NANOS_PER_USD } from '../money';
+import { checkOptionNames } from '../option-names';
 
 /**
  * What one model costs, in USD as Groq publishes it, and what else is known of it. Prices that are missing do not apply;
@@ -66,6 +67,7 @@ export function priceBook(options: {
   readonly overrides?: PriceRows;
   readonly version?: string;
 }): PriceBook {
+  checkOptionNames('priceBook', options, ['base', 'overrides', 'version']);
   const { base, overrides = {} } = options;
   const own = new Map<string, PriceRow>();
   for (const [model, row] of Object.entries(overrides)) own.set(model, checkedRow(model, row, base));
@@ -168,7 +170,10 @@ function checkedRow(model: string, row: PriceRow, base: PriceBook | undefined): 
     if (!check)
       throw new RangeError(`Price of "${model}": unknown member "${member}"; known are ${[...checks.keys()].join(', ')}`);
     const expected = check(value);
-    if (expected) throw new RangeError(`Price of "${model}": ${member} must be ${expected}, got ${String(value)}`);
+    if (expected)
+      throw new RangeError(
+        `Price of "${model}": ${member} must be ${expected}, got ${typeof value === 'string' ? JSON.stringify(value) : String(value)}`,
+      );
   }
   const copy: PriceRow = Object.freeze(Object.fromEntries(members));
   const known = base !== undefined && (base.models?.().includes(model) ?? true);

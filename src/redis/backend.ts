@@ -2,6 +2,7 @@ import type { BudgetStore } from '../budget/budget-store';
 import type { Clock } from '../clock';
 import type { RateLimiter } from '../limit/rate-limiter';
 import { sharedRateLimiter } from '../limit/shared';
+import { checkOptionNames } from '../option-names';
 import { TimeLimit } from '../time-limit';
 import type { UsageLog } from '../usage/usage-log';
 import { RedisBudgetStore } from './budget-store';
@@ -13,7 +14,7 @@ import { RedisUsageLog } from './usage-log';
 /** What `redisBackend` takes. */
 export interface RedisBackendOptions {
   /**
-   * A connected client of node-redis (`createClient`, `createClientPool`, `createCluster`), ioredis or iovalkey (`Redis`,
+   * A connected client of node-redis (`createClient`, `createClientPool`, `createCluster`, `createSentinel`), ioredis or iovalkey (`Redis`,
    * `Cluster`). It may be used for other things as well, and is never closed.
    */
   readonly client: RedisClient;
@@ -49,7 +50,9 @@ export interface RedisBackend {
  * Throws a TypeError or RangeError that says what is wrong with an option.
  */
 export function redisBackend(options: RedisBackendOptions): RedisBackend {
-  const { client, prefix = 'governed-groq', clock, timeoutMs = 5_000, maxRecords = 100_000 } = options;
+  const { client, prefix = 'governed-groq', clock, timeoutMs = 5_000, maxRecords = 100_000 } = options ?? {};
+  const send = senderOf(client);
+  checkOptionNames('redisBackend', options, ['client', 'prefix', 'clock', 'timeoutMs', 'maxRecords']);
   if (typeof prefix !== 'string' || prefix === '' || /[{}]/u.test(prefix)) {
     throw new TypeError(
       `redisBackend: expected prefix to be a name without braces, e.g. 'my-app', got ${JSON.stringify(prefix)}`,
@@ -61,7 +64,6 @@ export function redisBackend(options: RedisBackendOptions): RedisBackend {
   if (maxRecords !== Infinity && !(Number.isSafeInteger(maxRecords) && maxRecords >= 0)) {
     throw new RangeError(`redisBackend: expected maxRecords to be a whole number of 0 or more, got ${String(maxRecords)}`);
   }
-  const send = senderOf(client);
   const engine = new Engine(send, prefix, new TimeLimit(timeoutMs, 'Redis'));
   const usageLog = new RedisUsageLog({ engine, maxRecords });
   // The limiter gives up by itself: it must hear of slots that were taken too late, to give them back.

@@ -4,7 +4,7 @@ import { counterKeys, holdShares, type HoldShare } from '../budget/hold-shares';
 import { Coalescer } from '../coalescer';
 import type { UsageLog } from '../usage/usage-log';
 import { keepMs, numeral, type Engine } from './engine';
-import { restoredName, storedName } from './names';
+import { restoredName, storedName } from '../stored-name';
 import { OPEN_HOLDS, READ } from './read-script';
 import { RESERVE } from './reserve-script';
 import type { Reply } from './script';

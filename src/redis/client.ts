@@ -9,13 +9,19 @@ export interface NodeRedisCluster {
   getSlotMaster(slot: number): unknown;
 }
 
+/** A client of node-redis for Sentinel (`redis`), version 5 or 6, connected. */
+export interface NodeRedisSentinel {
+  sendCommand(isReadonly: boolean | undefined, args: string[]): Promise<unknown>;
+  getSentinelNode(): unknown;
+}
+
 /** A client or a cluster of ioredis or iovalkey. */
 export interface IoredisClient {
   call(command: string, args: string[]): Promise<unknown>;
 }
 
 /** The clients that are taken as they are. Only these members are used, and none is ever closed. */
-export type RedisClient = NodeRedisClient | NodeRedisCluster | IoredisClient;
+export type RedisClient = NodeRedisClient | NodeRedisCluster | NodeRedisSentinel | IoredisClient;
 
 /** Sends one command. `key` is one that it touches, so that a cluster knows where it belongs. */
 export type Send = (command: string, args: string[], key: string) => Promise<unknown>;
@@ -27,6 +33,7 @@ export function senderOf(client: RedisClient): Send {
   if (hasMethod(client, 'getSlotMaster')) {
     return (command, args, key) => client.sendCommand(key, false, [command, ...args]);
   }
+  if (hasMethod(client, 'getSentinelNode')) return (command, args) => client.sendCommand(false, [command, ...args]);
   if (hasMethod(client, 'sendCommand')) return (command, args) => client.sendCommand([command, ...args]);
   throw new TypeError(
     'redisBackend: expected client to be a client of node-redis, ioredis or iovalkey, e.g. ' +

@@ -1,5 +1,5 @@
 import type { Send } from './client';
-import { storedName } from './names';
+import { storedName } from '../stored-name';
 import { TimeLimit } from '../time-limit';
 import { Reply, type Script } from './script';
 

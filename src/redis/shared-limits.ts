@@ -3,7 +3,7 @@ import type { Amounts, LimitKind, LimitSnapshot } from '../limit/rate-limiter';
 import type { SharedChange, SharedDemand, SharedGrant, SharedLimits, SharedNeed, SharedState } from '../limit/shared-limits';
 import { CHANGE, LEARN } from './change-script';
 import { numeral, optional, type Engine } from './engine';
-import { storedName } from './names';
+import { storedName } from '../stored-name';
 import { LOOK, TAKE } from './take-script';
 
 type Actual = SharedChange['actual'];

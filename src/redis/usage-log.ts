@@ -2,7 +2,7 @@ import { Coalescer } from '../coalescer';
 import { usageSummarizer } from '../usage/summary';
 import type { UsageLog, UsageQuery, UsageRecord, UsageSummary } from '../usage/usage-log';
 import { numeral, type Engine } from './engine';
-import { storedName } from './names';
+import { storedName } from '../stored-name';
 import { RECORD, RECORDS_PAGE } from './usage-script';
 
 /** What the log needs besides Redis. */

@@ -1,6 +1,7 @@
 // One HTTP attempt: what goes out carries what was decided, and what comes back is looked at.
 
-import { APIUserAbortError, type Groq } from 'groq-sdk';
+import type { Groq } from 'groq-sdk';
+import { APIUserAbortError } from 'groq-sdk/core/error';
 import type { Attempts, RetryAdvice } from '../attempts';
 import type { Call } from '../call';
 import { UngovernedRequestError } from '../errors';

@@ -1,4 +1,6 @@
-import { APIConnectionTimeoutError, APIError, APIPromise, APIUserAbortError, type Groq } from 'groq-sdk';
+import type { Groq } from 'groq-sdk';
+import { APIPromise } from 'groq-sdk/core/api-promise';
+import { APIConnectionTimeoutError, APIError, APIUserAbortError } from 'groq-sdk/core/error';
 import { Stream } from 'groq-sdk/core/streaming';
 import type { Call } from '../call';
 import type { CallOutcome } from '../usage/usage-log';

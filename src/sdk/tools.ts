@@ -28,7 +28,7 @@ export interface OfferedTool {
  */
 export function offeredTools(body: BodyFields, isSystem = false): readonly OfferedTool[] | undefined {
   const listed = toolsIn(body.get('tools'), body.get('functions'));
-  return isSystem && listed ? [...listed, ...systemTools(body)] : listed;
+  return isSystem && listed ? [...listed, ...systemTools(body.get('compound_custom'))] : listed;
 }
 
 /** The same for lists that are at hand; absent ones are empty. */
@@ -59,12 +59,24 @@ export function isSystem(model: string, row: PriceRow | undefined): boolean {
 
 const SYSTEM_TOOLS = ['web_search', 'visit_website', 'code_interpreter', 'browser_automation', 'wolfram_alpha'] as const;
 
-function systemTools(body: BodyFields): readonly OfferedTool[] {
-  const custom = body.get('compound_custom') as { tools?: { enabled_tools?: unknown } | null } | null | undefined;
+/** The tools of a system that is set up so: those that are enabled, or all. */
+export function systemTools(setup: unknown): readonly OfferedTool[] {
+  const custom = setup as { tools?: { enabled_tools?: unknown } | null } | null | undefined;
   const enabled = custom?.tools?.enabled_tools;
   // What is no list of names may enable anything.
   const names = Array.isArray(enabled) && enabled.every((name) => typeof name === 'string') ? enabled : SYSTEM_TOOLS;
   return names.map((type) => ({ type, name: undefined }));
+}
+
+const MAX_MODEL_LENGTH = 200;
+
+/** The models that a system is set up to call; what is no name stands for its type. */
+export function chosenModels(setup: unknown): readonly string[] {
+  const models = (setup as { models?: unknown } | null | undefined)?.models;
+  const chosen: readonly unknown[] = typeof models === 'object' && models !== null ? Object.values(models) : [models];
+  return chosen
+    .filter((model) => model !== undefined && model !== null)
+    .map((model) => (typeof model === 'string' && model.length <= MAX_MODEL_LENGTH ? model : typeof model));
 }
 
 /** The types of the built-in tools that a request offers. */

@@ -3,7 +3,7 @@ import { Account } from './account';
 import type { Connection } from './connection';
 import { numberIn, type Query, textIn } from './database';
 import { TimedAmounts } from './moving-sum';
-import { encoded } from './text';
+import { storedName } from '../stored-name';
 import type { TransactionPart } from './transactions';
 
 const SWEPT_ACCOUNTS = 64;
@@ -50,7 +50,7 @@ export class AccountBook implements TransactionPart {
   find(key: string): Account | undefined {
     const known = this.#accounts.get(key);
     if (known !== undefined) return known;
-    const storedKey = encoded(key);
+    const storedKey = storedName(key);
     const row = this.#select.first(storedKey);
     if (row === undefined) return undefined;
     this.nextDue ??= numberIn(row, 'next_due');
@@ -61,7 +61,7 @@ export class AccountBook implements TransactionPart {
 
   /** The share's account; one not seen before is made but not kept, so nothing is written. */
   ofShare(share: HoldShare, at: number): Account {
-    return this.find(share.key) ?? Account.made(share, encoded(share.key), this.#bookings, at);
+    return this.find(share.key) ?? Account.made(share, storedName(share.key), this.#bookings, at);
   }
 
   /** The account that a read of the name means. */

@@ -19,7 +19,7 @@ type Written = readonly [
 export class Account {
   /** Unique among the store's; several have the same name if it counts in calendar windows that roll over. */
   readonly key: string;
-  /** The encoded key, under which it is stored. */
+  /** The storedName key, under which it is stored. */
   readonly storedKey: string;
   rollingMs: number | undefined;
   limitNanos = 0;

@@ -2,6 +2,7 @@ import type { BudgetStore } from '../budget/budget-store';
 import type { Clock } from '../clock';
 import type { RateLimiter } from '../limit/rate-limiter';
 import { sharedRateLimiter } from '../limit/shared';
+import { checkOptionNames } from '../option-names';
 import type { UsageLog } from '../usage/usage-log';
 import { AccountBook } from './account-book';
 import { SqliteBudgetStore } from './budget-store';
@@ -53,8 +54,9 @@ export interface SqliteBackend {
  * Throws a TypeError or RangeError for an option that makes no sense.
  */
 export function sqliteBackend(options: SqliteBackendOptions): SqliteBackend {
-  const { database, clock, durable = false, timeoutMs = 5_000, prefix = 'governed_groq_' } = options;
+  const { database, clock, durable = false, timeoutMs = 5_000, prefix = 'governed_groq_' } = options ?? {};
   check(database, durable, timeoutMs, prefix);
+  checkOptionNames('sqliteBackend', options, ['database', 'clock', 'durable', 'timeoutMs', 'prefix']);
   const connection = new Connection(database, prefix, durable);
   const transactions = new Transactions(connection, timeoutMs);
   const usage = new UsageTable(connection);

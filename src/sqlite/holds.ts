@@ -3,7 +3,7 @@ import type { HoldShare } from '../budget/hold-shares';
 import type { Connection } from './connection';
 import { numberIn, type Query, type Row, textIn } from './database';
 import { NEVER } from './moving-sum';
-import { decoded, encoded } from './text';
+import { restoredName, storedName } from '../stored-name';
 import type { TransactionPart } from './transactions';
 
 /** What a stored hold takes of one account: the account, what its counter's key has after it, and how much. */
@@ -103,7 +103,7 @@ export class Holds implements TransactionPart {
 
   flush(): void {
     if (this.#made.length > 0) {
-      const rows = this.#made.map((hold) => [encoded(hold.id), hold.state, dueOf(hold), written(hold)]);
+      const rows = this.#made.map((hold) => [storedName(hold.id), hold.state, dueOf(hold), written(hold)]);
       this.#insertMany.run(JSON.stringify(rows));
       this.#made.length = 0;
     }
@@ -120,7 +120,7 @@ export class Holds implements TransactionPart {
   insert({ id, at, expiresAt }: Hold, asked: readonly HoldShare[]): boolean {
     const shares = asked.map(({ account, key, nanos }): StoredShare => [account, key.slice(account.length), nanos]);
     const hold: StoredHold = { id, seq: undefined, state: LIVE, at, expiresAt, shares };
-    if (!this.#known.has(id)) return this.#insertOne.run(encoded(id), expiresAt, written(hold)) > 0;
+    if (!this.#known.has(id)) return this.#insertOne.run(storedName(id), expiresAt, written(hold)) > 0;
     if (this.#known.get(id) !== undefined) return false;
     this.#known.set(id, hold);
     this.#made.push(hold);
@@ -129,7 +129,7 @@ export class Holds implements TransactionPart {
 
   find(id: string): StoredHold | undefined {
     if (this.#known.has(id)) return this.#known.get(id);
-    const row = this.#findOne.first(encoded(id));
+    const row = this.#findOne.first(storedName(id));
     return row && holdOf(row, id);
   }
 
@@ -182,7 +182,7 @@ export class Holds implements TransactionPart {
 
   #learn(ids: readonly string[]): void {
     for (const id of ids) this.#known.set(id, undefined);
-    for (const row of this.#findMany.all(JSON.stringify(ids.map(encoded)))) {
+    for (const row of this.#findMany.all(JSON.stringify(ids.map(storedName)))) {
       const hold = holdOf(row);
       this.#known.set(hold.id, hold);
     }
@@ -198,7 +198,7 @@ function written({ at, expiresAt, shares }: StoredHold): string {
   return JSON.stringify(row);
 }
 
-function holdOf(row: Row, id: string = decoded(textIn(row, 'id'))): StoredHold {
+function holdOf(row: Row, id: string = restoredName(textIn(row, 'id'))): StoredHold {
   // As `written` has written it.
   const [at, expiresAt, shares] = JSON.parse(textIn(row, 'hold')) as Written;
   const state = numberIn(row, 'state');

@@ -2,7 +2,7 @@ import type { SharedNeed } from '../limit/shared-limits';
 import type { Connection } from './connection';
 import { numberIn, type Query, textIn } from './database';
 import { MovingSum, NEVER, TimedAmounts } from './moving-sum';
-import { encoded } from './text';
+import { storedName } from '../stored-name';
 
 type WindowNeed = Extract<SharedNeed, { readonly type: 'window' }>;
 
@@ -113,7 +113,7 @@ export class SlidingCounters {
   }
 
   #load(key: string, edge: number): SlidingCounter {
-    const storedKey = encoded(key);
+    const storedKey = storedName(key);
     const row = this.#select.first(storedKey);
     if (row === undefined)
       return new SlidingCounter(storedKey, new MovingSum(this.#departures, storedKey, 0, edge, NEVER), undefined);

@@ -1,7 +1,7 @@
 import type { Amounts, LimitKind, LimitSnapshot } from '../limit/rate-limiter';
 import type { Connection } from './connection';
 import { type Query, textIn } from './database';
-import { encoded } from './text';
+import { storedName } from '../stored-name';
 
 /** A learnt limit: holds `max` at most, refills by `max` per window all the time. */
 interface Bucket {
@@ -49,7 +49,7 @@ export class Providers {
 
   flush(now: number): void {
     for (const [name, provider] of this.#changed) {
-      this.#write.run(encoded(name), JSON.stringify(provider), Math.max(now, provider.pausedUntil) + KEEP_MS);
+      this.#write.run(storedName(name), JSON.stringify(provider), Math.max(now, provider.pausedUntil) + KEEP_MS);
     }
   }
 
@@ -129,7 +129,7 @@ export class Providers {
 
   #find(name: string): Provider | undefined {
     if (this.#providers.has(name)) return this.#providers.get(name);
-    const row = this.#select.first(encoded(name));
+    const row = this.#select.first(storedName(name));
     // As `flush` has written it.
     const provider = row && (JSON.parse(textIn(row, 'state')) as Provider);
     this.#providers.set(name, provider);

@@ -2,7 +2,7 @@ import type { SharedDemand } from '../limit/shared-limits';
 import type { Connection } from './connection';
 import { numberIn, type Query } from './database';
 import { NEVER } from './moving-sum';
-import { encoded } from './text';
+import { storedName } from '../stored-name';
 
 /** An attempt that is out. */
 export interface RunningAttempt {
@@ -57,7 +57,7 @@ export class Running {
   }
 
   find(id: string, now: number): RunningAttempt | undefined {
-    const row = this.#select.first(encoded(id), now);
+    const row = this.#select.first(storedName(id), now);
     return row && { id, endsAt: numberIn(row, 'ends_at'), countsFrom: numberIn(row, 'counts_from') };
   }
 
@@ -74,7 +74,7 @@ export class Running {
   }
 
   put(demand: SharedDemand, endsAt: number): void {
-    const id = encoded(demand.id);
+    const id = storedName(demand.id);
     for (const gate of [ITSELF, ...gatesOf(demand)]) {
       this.#put.run(gate, id, endsAt, endsAt);
       const crowd = this.#crowds.get(gate);
@@ -85,11 +85,11 @@ export class Running {
   }
 
   depart({ id }: RunningAttempt, now: number): void {
-    this.#depart.run(now, encoded(id));
+    this.#depart.run(now, storedName(id));
   }
 
   remove(demand: SharedDemand): void {
-    const id = encoded(demand.id);
+    const id = storedName(demand.id);
     for (const gate of [ITSELF, ...gatesOf(demand)]) {
       this.#remove.run(gate, id);
       this.#crowds.delete(gate);
@@ -103,12 +103,12 @@ export class Running {
 
 /** Where those count who need a concurrency limit's key. */
 export function gateOf(key: string): string {
-  return `c${encoded(key)}`;
+  return `c${storedName(key)}`;
 }
 
 /** Where those count who carry a provider's name. */
 export function gateOfProvider(name: string): string {
-  return `p${encoded(name)}`;
+  return `p${storedName(name)}`;
 }
 
 function gatesOf({ needs, provider }: SharedDemand): Set<string> {

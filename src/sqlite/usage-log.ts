@@ -3,7 +3,7 @@ import { usageSummarizer } from '../usage/summary';
 import type { UsageLog, UsageQuery, UsageRecord, UsageSummary } from '../usage/usage-log';
 import type { Connection } from './connection';
 import { numberIn, type Query, textIn } from './database';
-import { encoded } from './text';
+import { storedName } from '../stored-name';
 import type { TransactionPart, Transactions } from './transactions';
 
 /** So many records are read at once; then others get to do something. */
@@ -23,7 +23,7 @@ export function usageRow(usage: UsageRecord): UsageRow {
   // In JSON they would become null.
   for (const [name, value] of Object.entries(usage))
     if (typeof value === 'number' && !Number.isFinite(value)) refuse(usage, name);
-  return { id: encoded(usage.id), at: usage.at, record: JSON.stringify(usage) };
+  return { id: storedName(usage.id), at: usage.at, record: JSON.stringify(usage) };
 }
 
 function refuse({ id }: UsageRecord, name: string): never {

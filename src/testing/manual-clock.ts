@@ -27,6 +27,8 @@ interface Sleeper {
 
 /** Starts at `start`, epoch milliseconds; default 2026-01-01T00:00:00Z. */
 export function manualClock(start: number = Date.UTC(2026, 0, 1)): ManualClock {
+  if (!Number.isFinite(start))
+    throw new RangeError('manualClock: expected epoch milliseconds, e.g. Date.UTC(2026, 0, 1) or date.getTime()');
   let now = start;
   const sleepers = new Set<Sleeper>();
   let busy = 0;

@@ -1,5 +1,6 @@
 // Groq in memory: a fetch that answers as Groq would, or as a test tells it to.
 import { systemClock } from '../clock';
+import { checkOptionNames } from '../option-names';
 import type { Clock } from '../clock';
 import { exchange } from './mock-exchange';
 import type { ExchangeSettings, MockState } from './mock-exchange';
@@ -69,8 +70,19 @@ export interface MockGroq {
   listen(options?: MockListenOptions): Promise<MockServer>;
 }
 
+const OPTIONS: readonly string[] = [
+  'limits',
+  'expectedOutputTokens',
+  'unknownModels',
+  'clock',
+  'latencyMs',
+  'chunkDelayMs',
+  'chunkChars',
+] satisfies readonly (keyof MockGroqOptions)[];
+
 /** A Groq that answers every endpoint plausibly without being told, and exactly as told otherwise. */
 export function mockGroq(options: MockGroqOptions = {}): MockGroq {
+  checkOptionNames('mockGroq', options, OPTIONS);
   const { clock = systemClock, limits = {} } = options;
   const settings: ExchangeSettings = {
     clock,

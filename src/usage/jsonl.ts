@@ -1,4 +1,5 @@
 import { systemClock, type Clock } from '../clock';
+import { checkOptionNames } from '../option-names';
 import { LineFile, readLines } from './line-file';
 import { RecentIds } from './recent-ids';
 import { usageSummarizer } from './summary';
@@ -32,10 +33,16 @@ export interface JsonlUsageLogOptions {
  * A usage log that appends one line of JSON per record to a file. Several processes may append to the same file. Records
  * are written in batches in the background: a failed write shows in `flush()`, and its records are written again with
  * the next one. `summarize` reads the whole file in bounded memory, except for the ids of the calls in the range: for
- * more than some millions of calls use a database.
+ * more than some millions of calls use a database. Throws a TypeError if an option is wrong.
  */
 export function jsonlUsageLog(target: string | JsonlUsageLogOptions): JsonlUsageLog {
-  const { path, fsync = false, flushMs = 0, clock = systemClock } = typeof target === 'string' ? { path: target } : target;
+  const options: JsonlUsageLogOptions = typeof target === 'string' ? { path: target } : target;
+  checkOptionNames('jsonlUsageLog', options, ['path', 'fsync', 'flushMs', 'clock']);
+  const { path, fsync = false, flushMs = 0, clock = systemClock } = options;
+  if (typeof path !== 'string' || path === '')
+    throw new TypeError(
+      `jsonlUsageLog: expected the path of a file, e.g. 'usage.jsonl', got ${path === '' ? 'no text' : typeof path}`,
+    );
   const file = new LineFile({ path, fsync, flushMs, clock });
   const ids = new RecentIds(10_000);
   let skippedLines = 0;

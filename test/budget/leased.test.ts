@@ -40,6 +40,20 @@ describe('options out of range', () => {
     );
   });
 
+  it.each<[unknown, unknown, RegExp]>([
+    [memoryBudgetStore(), undefined, /^leased: expected an object with sliceUsd, leaseMs, clock, got undefined$/],
+    [
+      memoryBudgetStore(),
+      { sliceUsd: 1, leaseMS: 1 },
+      /^leased: unknown option "leaseMS"; known are sliceUsd, leaseMs, clock$/,
+    ],
+    [memoryBudgetStore(), { sliceUsd: 1, leaseMs: '500' }, /^leased: leaseMs must be a number/],
+    [memoryBudgetStore(), { sliceUsd: '1', leaseMs: 500 }, /^leased: sliceUsd must be an amount/],
+    [{ budgetStore: memoryBudgetStore() }, { sliceUsd: 1, leaseMs: 1 }, /^leased: expected a BudgetStore, e\.g\. /],
+  ])('%#: of the wrong kind', (store, options, message) => {
+    expect(() => Reflect.apply(leased, undefined, [store, options])).toThrow(message);
+  });
+
   it('sliceUsd that is more than counts exactly', () => {
     expect(() => leased(memoryBudgetStore(), { sliceUsd: 1e9, leaseMs: 1 })).toThrow(RangeError);
   });

@@ -34,6 +34,8 @@ describe('the options of postgresBackend', () => {
     [{ schema: 'a$b' }, 'RangeError: schema must have no control characters'],
     [{ schema: 'a\u0000b' }, 'RangeError: schema must have no control characters'],
     [{ schema: 'pg_mine' }, 'RangeError: schema must not begin with "pg_"'],
+    [{ prefix: 'a' }, 'TypeError: postgresBackend: unknown option "prefix"; known are client, schema, clock, timeoutMs'],
+    [{ timeoutMs: '5' }, 'RangeError: postgresBackend: timeoutMs must be a number of milliseconds above 0, got 5'],
     [{ timeoutMs: 0 }, 'RangeError: postgresBackend: timeoutMs must be a number of milliseconds above 0, got 0'],
     [{ timeoutMs: NaN }, 'RangeError: postgresBackend: timeoutMs must be a number of milliseconds above 0, got NaN'],
   ])('%j: %s', (options, expected) => {
@@ -118,6 +120,16 @@ describe.skipIf(!(await engineAtHand('PostgreSQL', probe)))('the schema in Postg
     });
     await expect(budgetStore.reserve(hold('h'))).rejects.toThrow('no connection');
     expect((await budgetStore.reserve(hold('h'))).ok).toBe(true);
+  });
+
+  it('is made again if it was dropped while in use', async () => {
+    const schema = server.schema();
+    const { budgetStore, usageLog } = postgresBackend({ client: server.pool, schema });
+    expect((await budgetStore.reserve(hold('before'))).ok).toBe(true);
+    await server.pool.query(`DROP SCHEMA "${schema}" CASCADE`);
+    await expect(budgetStore.reserve(hold('then'))).rejects.toThrow('does not exist');
+    expect((await budgetStore.reserve(hold('after'))).ok).toBe(true);
+    expect(await usageLog.summarize({ from: NOW, to: NOW + 1, groupBy: [] })).toEqual([]);
   });
 
   it('keeps backends with different names apart', async () => {

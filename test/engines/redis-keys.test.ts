@@ -4,7 +4,7 @@ import type { Hold, HoldLine } from '../../src/budget/budget-store';
 import { redisBackend, type RedisBackend } from '../../src/redis';
 import { senderOf } from '../../src/redis/client';
 import { Engine } from '../../src/redis/engine';
-import { restoredName, storedName } from '../../src/redis/names';
+import { restoredName, storedName } from '../../src/stored-name';
 import { RedisSharedLimits } from '../../src/redis/shared-limits';
 import { engineAtHand } from '../engine-at-hand';
 import { usageRecord } from '../usage/records';

@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, expectTypeOf, it } from 'vitest';
 import { Redis } from 'ioredis';
+import type { createClient, createClientPool, createCluster, createSentinel } from 'redis';
 import type { Hold } from '../../src/budget/budget-store';
 import { redisBackend, type RedisBackend } from '../../src/redis';
 import { senderOf, type RedisClient, type Send } from '../../src/redis/client';
@@ -216,10 +217,31 @@ describe('redisBackend', () => {
     };
     const cast = (value: unknown): RedisClient => value as RedisClient;
     for (const bad of [null, undefined, 'redis://x', {}, 7]) refuses({ client: cast(bad) }, /createClient\(\)/);
+    expect(() => redisBackend(cast(undefined) as never)).toThrow(/createClient\(\)/);
+    refuses({ prefx: 'a' }, /^redisBackend: unknown option "prefx"; known are client, prefix, /);
     for (const bad of ['', '{a}', 'a}b', 7]) refuses({ prefix: bad }, /without braces/);
     for (const bad of [0, -1, NaN, '5']) refuses({ timeoutMs: bad }, /timeoutMs/);
     for (const bad of [-1, 0.5, NaN, '5']) refuses({ maxRecords: bad }, /maxRecords/);
     expect(redisBackend({ client, timeoutMs: Infinity, maxRecords: Infinity }).budgetStore).toBeDefined();
+  });
+
+  it('sends to the master through a Sentinel client of node-redis', async () => {
+    const sent: unknown[] = [];
+    const sentinel: RedisClient = {
+      sendCommand: async (isReadonly: boolean | undefined, args: string[]) => sent.push([isReadonly, args[0], args[2]]) && [],
+      getSentinelNode: () => undefined,
+    };
+    await redisBackend({ client: sentinel })
+      .budgetStore.read([], NOW)
+      .catch(() => {});
+    expect(sent).toContainEqual([false, expect.stringMatching(/^EVAL/), '1']);
+  });
+
+  it('takes the clients of node-redis by their own types', () => {
+    expectTypeOf<ReturnType<typeof createClient>>().toExtend<RedisClient>();
+    expectTypeOf<ReturnType<typeof createClientPool>>().toExtend<RedisClient>();
+    expectTypeOf<ReturnType<typeof createCluster>>().toExtend<RedisClient>();
+    expectTypeOf<ReturnType<typeof createSentinel>>().toExtend<RedisClient>();
   });
 
   it('does not close the client', async () => {

@@ -183,6 +183,8 @@ describe('what makes no sense is refused at once, with what to write instead', (
     ],
     [{ database: undefined }, /^TypeError: sqliteBackend: expected database to be/],
     [{ database: { exec: (): void => undefined } }, /^TypeError: sqliteBackend: expected database to be/],
+    [undefined, /^TypeError: sqliteBackend: expected database to be/],
+    [{ database, file: 'a' }, /^TypeError: sqliteBackend: unknown option "file"; known are database, clock, /],
     [{ database, durable: 'yes' }, /^TypeError: sqliteBackend: expected durable to be true or false$/],
     [
       { database, timeoutMs: -1 },

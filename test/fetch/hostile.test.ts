@@ -292,6 +292,11 @@ describe('configuration', () => {
     expect(() => governedFetch(options)).toThrow(GovernanceConfigError);
   });
 
+  it('a misspelt option is none that is left out', () => {
+    const make = (options: unknown): unknown => Reflect.apply(governedFetch, undefined, [options]);
+    expect(() => make({ governence: CHEAP })).toThrow('governence: Unknown option. Known options: governance, team, user');
+  });
+
   it('a team that is unknown, or missing, is refused when it is used', async () => {
     for (const team of ['b', '__proto__', undefined]) {
       const { chat } = fetchScene(CHEAP, { team });

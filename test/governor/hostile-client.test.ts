@@ -8,6 +8,17 @@ const params = { model: MODEL, messages: MESSAGES, max_completion_tokens: 10 };
 const forbidden = { ...params, model: 'openai/gpt-oss-120b' };
 const teams = { a: { allowedModels: [MODEL] }, b: {} };
 
+describe('options of the client', () => {
+  it.each([
+    [{ teams }, 'teams: Write it as governance: { teams: … }'],
+    [{ mode: 'observe' }, 'mode: Write it as governance: { mode: … }'],
+    [{ governence: { teams } }, 'governence: Unknown option. Did you mean governance?'],
+    [{ Governance: { teams } }, 'Governance: Unknown option. Did you mean governance?'],
+  ])('%#: rules in the wrong place are not taken for none', (options, message) => {
+    expect(() => new GovernedGroq({ apiKey: 'gsk_test', ...options })).toThrow(message);
+  });
+});
+
 describe('withOptions()', () => {
   it.each<[string, object]>([
     ['nothing', {}],

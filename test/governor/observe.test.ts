@@ -1,7 +1,13 @@
 // mode 'observe': everything is decided and recorded, nothing is refused, delayed or changed.
 import { describe, expect, it } from 'vitest';
+import type { Clock } from '../../src/clock';
 import type { CallDenied } from '../../src/events';
 import type { Governance } from '../../src/governance';
+import type { RateLimiter } from '../../src/limit/rate-limiter';
+import { sharedRateLimiter } from '../../src/limit/shared';
+import type { SharedLimits } from '../../src/limit/shared-limits';
+import { manualClock } from '../../src/testing/manual-clock';
+import { MemorySharedLimits } from '../limit/memory-shared-limits';
 import { CHAT, MESSAGES, MODEL, type Scene, holdOf, scene, settle } from './support';
 
 const params = { model: MODEL, messages: MESSAGES, max_completion_tokens: 100 };
@@ -89,5 +95,41 @@ describe('waiting', () => {
     await Promise.all(Array.from({ length: 5 }, () => here.client.chat.completions.create(params)));
     expect(here.clock.now()).toBe(start);
     expect(here.mock.calls).toHaveLength(5);
+  });
+});
+
+describe('a rate limiter that several processes share', () => {
+  const governance: Governance = { teams: { a: { rateLimitRPM: 3 } }, queueTimeoutMs: 50 };
+  const shared = (clock: Clock, limits: SharedLimits = new MemorySharedLimits({ clock })): RateLimiter =>
+    sharedRateLimiter({ limits, clock });
+
+  it('counts the calls that it lets through, and tells of the others', async () => {
+    const clock = manualClock();
+    const rateLimiter = shared(clock);
+    const here = observed({ ...governance, clock, rateLimiter });
+    for (let calls = 0; calls < 10; calls++) await here.client.chat.completions.create(params);
+    await clock.advance(100);
+    expect(here.denied.map(({ code }) => code)).toEqual(Array.from({ length: 7 }, () => 'rate-limit-wait'));
+    const { limits } = await here.governor.explain(params, { team: 'a' });
+    expect(limits.find(({ name }) => name === 'a/requests per minute')).toMatchObject({ used: 3 });
+    expect(limits.find(({ name }) => name === 'a/concurrency')).toMatchObject({ used: 0 });
+  });
+
+  it('that is away is told', async () => {
+    const clock = manualClock();
+    const limits = new MemorySharedLimits({ clock });
+    const away: SharedLimits = {
+      take: () => Promise.reject(new Error('away')),
+      change: (changes) => limits.change(changes),
+      learn: (snapshots) => limits.learn(snapshots),
+      look: (demand) => limits.look(demand),
+    };
+    const here = observed({ ...governance, clock, rateLimiter: shared(clock, away) });
+    const told: unknown[] = [];
+    here.governor.on('store-unavailable', ({ store, during }) => told.push([store, during]));
+    await here.client.chat.completions.create(params);
+    await settle();
+    expect(told).toEqual([['rateLimiter', 'acquire']]);
+    expect(here.records).toMatchObject([{ outcome: 'success' }]);
   });
 });

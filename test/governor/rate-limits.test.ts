@@ -2,6 +2,10 @@
 import { APIUserAbortError, RateLimitError } from 'groq-sdk';
 import { describe, expect, it } from 'vitest';
 import { RateLimitWaitError } from '../../src/errors';
+import { sharedRateLimiter } from '../../src/limit/shared';
+import type { SharedLimits } from '../../src/limit/shared-limits';
+import { manualClock } from '../../src/testing/manual-clock';
+import { MemorySharedLimits } from '../limit/memory-shared-limits';
 import { mostInAnyWindow } from '../limit/support';
 import { MESSAGES, MODEL, type Scene, rejection, scene, settle, sum } from './support';
 
@@ -263,6 +267,31 @@ describe('waiting', () => {
       ['local', 'a', MODEL, undefined],
       ['provider', 'a', MODEL, 3000],
     ]);
+  });
+
+  it('tells rate-limited only of calls that have to wait, if processes share the limits', async () => {
+    const clock = manualClock();
+    const limits = new MemorySharedLimits({ clock });
+    // A trip takes its time.
+    const take: SharedLimits['take'] = async (demands) => {
+      const grants = await limits.take(demands);
+      await clock.sleep(3);
+      return grants;
+    };
+    const engine: SharedLimits = {
+      take,
+      change: (changes) => limits.change(changes),
+      learn: (snapshots) => limits.learn(snapshots),
+      look: (demand) => limits.look(demand),
+    };
+    const rateLimiter = sharedRateLimiter({ limits: engine, clock });
+    const here = scene({ teams: { a: { rateLimitRPM: 3 } }, clock, rateLimiter }, { team: 'a' });
+    const waits: string[] = [];
+    here.governor.on('rate-limited', ({ by }) => waits.push(by));
+    for (let calls = 0; calls < 3; calls++) await clock.runUntil(ask(here));
+    expect(waits).toEqual([]);
+    await clock.runUntil(ask(here));
+    expect(waits).toEqual(['local']);
   });
 });
 

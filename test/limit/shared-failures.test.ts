@@ -193,6 +193,16 @@ describe('what others have taken', () => {
     expect(granted.waitedMs).toBe(clock.now() - at + 5000);
   });
 
+  it('is not called free in the message of a refusal', async () => {
+    const { clock, limiter, other } = scene();
+    const limits = [limit('full', 2)];
+    for (let call = 0; call < 2; call++) (await other.acquire(demand({ limits }))).begin?.();
+    const refused = Promise.resolve(limiter.acquire(demand({ limits, maxWaitMs: 300 }))).catch((error: unknown) => error);
+    expect(await clock.runUntil(refused)).toMatchObject({
+      message: expect.stringContaining('0 of 2 requests are in use here and the rest by other processes, this call needs 1.'),
+    });
+  });
+
   it('does not hold up calls that do not need it, and keeps the order of those that do', async () => {
     const { clock, limiter, other } = scene();
     const full = [limit('full', 2)];
@@ -364,4 +374,26 @@ describe('names that an engine may not be able to store', () => {
     await limiter.acquire(demand({ limits: [limit('a\0b', 1), limit('\ud800', 1), limit('😀', 1)], provider: 'm\0' }));
     expect(seen).toEqual(['"a\\u0000b"', '"\\ud800"', '😀', '"m\\u0000"']);
   });
+});
+
+it('many that try again or watch at once do not make Node warn of a leak', async () => {
+  const { clock, limiter } = scene((base) => ({
+    change: () => Promise.reject(new Error('away')),
+    take: (demands) => base.take(demands),
+  }));
+  const warnings: string[] = [];
+  const onWarning = ({ name }: Error): void => void warnings.push(name);
+  process.on('warning', onWarning);
+  try {
+    for (let call = 0; call < 20; call++) {
+      const concurrency = [{ key: `gate ${call}`, name: 'gate', max: 1 }];
+      (await limiter.acquire(demand({ concurrency }))).release();
+    }
+    await clock.advance(50);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(warnings).toEqual([]);
+  } finally {
+    process.off('warning', onWarning);
+    await clock.runUntil(limiter.close());
+  }
 });

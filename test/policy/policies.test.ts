@@ -246,6 +246,18 @@ describe('the policies that come along', () => {
     expect((await decide(one, call)).action).toBe(action);
   });
 
+  it.each([
+    ['allowModels', allowModels, [LARGE]],
+    ['denyModels', denyModels, [LARGE]],
+    ['denyTools', denyTools, ['browser_search']],
+  ])('%s() does not take a list for a name', (name, make, list) => {
+    const of = (...names: unknown[]): unknown => Reflect.apply(make, undefined, names);
+    expect(() => of(list)).toThrow(`${name}: expected names, e.g. ${name}('first', 'second'), got a list; write ...list`);
+    expect(() => of('a', undefined)).toThrow('got undefined');
+    expect(() => of('')).toThrow('got no text');
+    expect(of(...list)).toBeDefined();
+  });
+
   it('capOutputTokens() lowers both fields', async () => {
     const { client, mock } = scene({ policies: [capOutputTokens(5)] });
     await client.post(CHAT, { body: { ...params, max_tokens: 10 } });

@@ -184,7 +184,11 @@ describe('priceBook refuses', () => {
     ],
     ['NaN', { outputPerMillionUsd: NaN }, 'outputPerMillionUsd must be an amount in USD, finite and 0 or more, got NaN'],
     ['Infinity', { audioPerHourUsd: Infinity }, 'audioPerHourUsd must be'],
-    ['a price that is text', { charactersPerMillionUsd: '22' }, 'charactersPerMillionUsd must be'],
+    [
+      'a price that is text',
+      { charactersPerMillionUsd: '22' },
+      'charactersPerMillionUsd must be an amount in USD, finite and 0 or more, got "22"',
+    ],
     ['a price that cannot be counted', { inputPerMillionUsd: 1e10 }, 'inputPerMillionUsd must be'],
     ['null', { cachedInputPerMillionUsd: null }, 'cachedInputPerMillionUsd must be'],
     ['negative seconds', { minAudioSeconds: -10 }, 'minAudioSeconds must be a number of seconds'],
@@ -196,6 +200,12 @@ describe('priceBook refuses', () => {
   ])('%s', (_, row, message) => {
     expect(() => priceBook({ base: groqPrices, overrides: { m: row } })).toThrow(message);
     expect(() => priceBook({ base: groqPrices, overrides: { m: row } })).toThrow(RangeError);
+  });
+
+  it('options that do not exist', () => {
+    const make = (options: unknown): unknown => Reflect.apply(priceBook, undefined, [options]);
+    expect(() => make({ override: {} })).toThrow('priceBook: unknown option "override"; known are base, overrides, version');
+    expect(() => make(undefined)).toThrow('priceBook: expected an object with base, overrides, version, got undefined');
   });
 
   it('a row that is none', () => {

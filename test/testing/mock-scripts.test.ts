@@ -1,6 +1,7 @@
 import Groq from 'groq-sdk';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { keyFingerprint } from '../../src/testing/mock-hash';
+import { manualClock } from '../../src/testing/manual-clock';
 import { mockGroq } from '../../src/testing/mock-groq';
 import type { MockGroq } from '../../src/testing/mock-groq';
 import type { MockCall } from '../../src/testing/mock-request';
@@ -15,6 +16,18 @@ beforeEach(() => {
 });
 const create = () => groq.chat.completions.create(ask());
 const content = async () => (await create()).choices[0]?.message.content;
+
+describe('options', () => {
+  it('that do not exist are not left out', () => {
+    const make = (options: unknown): unknown => Reflect.apply(mockGroq, undefined, [options]);
+    expect(() => make({ limit: { rpm: 1 } })).toThrow('mockGroq: unknown option "limit"; known are limits, ');
+  });
+
+  it('of a clock are epoch milliseconds', () => {
+    for (const start of ['2026', new Date(), NaN, null])
+      expect(() => Reflect.apply(manualClock, undefined, [start])).toThrow('manualClock: expected epoch milliseconds');
+  });
+});
 
 describe('a whole answer', () => {
   it('has the content, reasoning, finish reason and usage that were given', async () => {

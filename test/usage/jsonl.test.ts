@@ -24,6 +24,18 @@ describe('jsonlUsageLog', () => {
   describeUsageLog({ describe, it, expect }, () => jsonlUsageLog(newPath()));
 });
 
+describe('options of jsonlUsageLog', () => {
+  it.each<[unknown, RegExp]>([
+    [undefined, /^jsonlUsageLog: expected an object with path, fsync, flushMs, clock, got undefined$/],
+    [{}, /^jsonlUsageLog: expected the path of a file, e\.g\. 'usage\.jsonl', got undefined$/],
+    ['', /got no text$/],
+    [new URL('file:///usage.jsonl'), /^jsonlUsageLog: expected the path of a file/],
+    [{ path: 'usage.jsonl', fsynch: true }, /^jsonlUsageLog: unknown option "fsynch"; known are path, /],
+  ])('%#: of the wrong kind', (options, message) => {
+    expect(() => Reflect.apply(jsonlUsageLog, undefined, [options])).toThrow(message);
+  });
+});
+
 describe('jsonlUsageLog with fsync', () => {
   describeUsageLog({ describe, it, expect }, () => jsonlUsageLog({ path: newPath(), fsync: true }));
 
