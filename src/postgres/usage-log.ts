@@ -56,7 +56,7 @@ export class PostgresUsageLog implements UsageLog {
     // Throws on a group or a time zone that does not exist.
     const summarizer = usageSummarizer(query);
     await this.flush();
-    const { rows, groups } = await this.#database.within(this.#sums(query), 'usage log');
+    const { rows, groups } = await this.#sums(query);
     for (const row of rows) {
       const values = groups.map(({ valueOf }, index) => valueOf(textOf(row, `g${index}`)));
       const sums = noSums();
