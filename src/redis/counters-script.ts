@@ -6,8 +6,9 @@
  *   spent. It outlives its window by another one, and its holds.
  * - `b:<counter>`, a sorted set: the bookings of a rolling window.
  * - `h:<id>`, a string: a hold, as the JSON that was asked for; with a `!` before it, one that has expired and was charged. Empty
- *   once it is settled, or `=<expiresAt>` if it would have lived long, for a day after it would have expired. `@<at>` if it was
- *   settled then and had never been there, for an hour.
+ *   for two hours once it is settled, or `=<expiresAt>` for an hour after it would have expired, if it would have lived longer: no
+ *   caller tries again for as long, and settling what is forgotten changes nothing. `@<at>` for an hour if it was settled then and
+ *   had never been there.
  * - `open`, a sorted set: ids of live holds by `expiresAt`; `expired`: ids of those that were charged, by when to forget them.
  *
  * A hold's JSON is the array of its id, at, expiresAt, for how long and until when to keep it, then for each share its counter,
@@ -18,7 +19,7 @@
  * as a replica, it refuses at a script's first write, and later ones pass.
  */
 export const COUNTERS = String.raw`
-local HOUR, DAY = 3600000, 86400000
+local HOUR = 3600000
 local CHARGED, LONG, AT, LIVE = 33, 61, 64, 91
 local SHARES, SHARE = 6, 7
 local openKey, expiredKey = root .. ':open', root .. ':expired'

@@ -22,7 +22,7 @@ for arg = 2, #ARGV, 6 do
   local id, spent, at = ARGV[arg], tonumber(ARGV[arg + 1]), tonumber(ARGV[arg + 2])
   local key, place = root .. ':h:' .. id, #out + 1
   out[place] = 0
-  local known = call('SET', key, '', 'XX', 'PX', DAY + HOUR, 'GET')
+  local known = call('SET', key, '', 'XX', 'PX', 2 * HOUR, 'GET')
   local kind = known and known:byte()
   if not known then
     -- Should its reservation be on its way still, it comes too late.
@@ -33,7 +33,7 @@ for arg = 2, #ARGV, 6 do
     local hold = kind ~= LONG and cjson.decode(kind == CHARGED and known:sub(2) or known)
     local expiresAt = hold and hold[3] or tonumber(known:sub(2))
     if expiresAt - at > HOUR then
-      call('SET', key, '=' .. exact(expiresAt), 'PX', math.ceil(math.min(expiresAt - at + DAY, 1e13)))
+      call('SET', key, '=' .. exact(expiresAt), 'PX', math.ceil(math.min(expiresAt - at + HOUR, 1e13)))
     end
     if kind == CHARGED then call('ZREM', expiredKey, id) elseif hold then ended[#ended + 1] = id end
     for index = SHARES, hold and #hold or 0, SHARE do
