@@ -205,6 +205,9 @@ const VARIANTS: Readonly<Record<string, GovernedFetchOptions>> = {
   },
 };
 
+// Bun's fetch words a wrong URL in its own way, and lets a Request be read and sent twice, which its Request class does not.
+const OF_BUN_ALONE = 'Bun' in globalThis ? ['no URL', 'a Request that was read', 'what is left of a Request'] : [];
+
 describe.each(Object.keys(VARIANTS))('%s', (variant) => {
   const mock = mockGroq({ clock: manualClock() });
   let server: MockServer;
@@ -213,23 +216,26 @@ describe.each(Object.keys(VARIANTS))('%s', (variant) => {
   });
   afterAll(() => server.close());
 
-  it.each(scenarios)('%s', async (name, script, run) => {
-    const outcome = async (fetch: Place['fetch']): Promise<unknown> => {
-      mock.reset();
-      if (script !== undefined) mock.reply('*', script).persist();
-      const result = await Promise.resolve()
-        .then(() => run({ fetch, url: server.url, mock }))
-        .then(
-          (returned) => ({ returned: described(returned) }),
-          (thrown: unknown) => ({ thrown: described(thrown) }),
-        );
-      return { ...result, sent: mock.calls.map(({ at: _at, ended: _ended, ...call }) => call) };
-    };
-    const base = name === 'a refused connection' ? 'http://127.0.0.1:9' : server.url;
-    const expected = await outcome(globalThis.fetch);
-    const actual = await outcome(governedFetch({ ...VARIANTS[variant], baseURL: base }));
-    expect(comparable(actual)).toEqual(comparable(expected));
-  });
+  it.each(scenarios.filter(([name]) => variant === 'ungoverned' || !OF_BUN_ALONE.includes(name)))(
+    '%s',
+    async (name, script, run) => {
+      const outcome = async (fetch: Place['fetch']): Promise<unknown> => {
+        mock.reset();
+        if (script !== undefined) mock.reply('*', script).persist();
+        const result = await Promise.resolve()
+          .then(() => run({ fetch, url: server.url, mock }))
+          .then(
+            (returned) => ({ returned: described(returned) }),
+            (thrown: unknown) => ({ thrown: described(thrown) }),
+          );
+        return { ...result, sent: mock.calls.map(({ at: _at, ended: _ended, ...call }) => call) };
+      };
+      const base = name === 'a refused connection' ? 'http://127.0.0.1:9' : server.url;
+      const expected = await outcome(globalThis.fetch);
+      const actual = await outcome(governedFetch({ ...VARIANTS[variant], baseURL: base }));
+      expect(comparable(actual)).toEqual(comparable(expected));
+    },
+  );
 });
 
 // The boundary between the parts of a form differs between any two requests.
