@@ -31,11 +31,13 @@ const PROTOCOL = 15;
  */
 export function obstacleOf(error: unknown): 'locked' | 'in-use' | undefined {
   if (!(error instanceof Error)) return undefined;
-  // `node:sqlite` has the number, the others have the name.
+  // `node:sqlite` has the number, the others have the name, and Deno's has only SQLite's words.
   const number = 'errcode' in error && typeof error.errcode === 'number' ? error.errcode & 0xff : 0;
   const name = 'code' in error && typeof error.code === 'string' ? error.code : '';
   if (number === BUSY || number === LOCKED || number === PROTOCOL) return 'locked';
   if (/^SQLITE_(BUSY|LOCKED|PROTOCOL)/.test(name)) return 'locked';
+  if (name === 'ERR_SQLITE_ERROR' && /^(database( table| schema)? is locked|locking protocol)/.test(error.message))
+    return 'locked';
   if (/(within|inside) a transaction|busy executing a query/.test(error.message)) return 'in-use';
   return undefined;
 }
