@@ -15,7 +15,7 @@ export interface HoldShare {
   /** The fixed window, epoch milliseconds; for a rolling one, from now on for its length. */
   readonly startsAt: number;
   readonly resetsAt: number;
-  /** Until then, at least, the counter must be kept: for another window's length, for clocks that are slow or step back. */
+  /** See `keptAfter`. */
   readonly keptUntil: number;
 }
 
@@ -31,15 +31,21 @@ export function holdShares({ at, lines }: Hold): HoldShare[] {
     const same = shares.find((share) => share.key === key);
     if (same === undefined) {
       const { startsAt, resetsAt } = fixedWindow(line.window, at);
-      const keptUntil = resetsAt + Math.max(resetsAt - startsAt, KEEP_MS);
       const { account, nanos, window } = line;
-      shares.push({ key, account, nanos, limitNanos, rollingMs: rollingMsOf(window), startsAt, resetsAt, keptUntil });
+      const rollingMs = rollingMsOf(window);
+      const keptUntil = keptAfter(startsAt, resetsAt);
+      shares.push({ key, account, nanos, limitNanos, rollingMs, startsAt, resetsAt, keptUntil });
     } else {
       same.nanos += line.nanos;
       same.limitNanos = Math.min(same.limitNanos, limitNanos);
     }
   }
   return shares;
+}
+
+/** Until when the counter of a window must be kept at least: for another window's length, for clocks that are slow or step back. */
+export function keptAfter(startsAt: number, resetsAt: number): number {
+  return resetsAt + Math.max(resetsAt - startsAt, KEEP_MS);
 }
 
 /** The counters that a read of the account may mean, the likeliest first. */

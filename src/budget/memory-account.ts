@@ -1,10 +1,7 @@
 import type { BudgetState } from './budget-store';
-import { fixedWindow, rollingMsOf } from './hold-shares';
+import { fixedWindow, keptAfter, rollingMsOf } from './hold-shares';
 import { RollingSum } from './rolling-sum';
 import type { BudgetWindow } from './window';
-
-/** Accounts stay at least this long after their window, for a clock that is slow or steps back. */
-const KEEP_MS = 3_600_000;
 
 /** The counters of one account, in one window. */
 export class MemoryAccount {
@@ -31,7 +28,7 @@ export class MemoryAccount {
     this.rolling = rollingMs === undefined ? undefined : new RollingSum(rollingMs);
     const { startsAt, resetsAt } = fixedWindow(window, at);
     this.#resetsAt = resetsAt;
-    this.#keptUntil = keptUntil(startsAt, resetsAt);
+    this.#keptUntil = keptAfter(startsAt, resetsAt);
   }
 
   /** Takes a hold in; `rollingMs` is the length of the rolling window that it asked for. */
@@ -52,7 +49,7 @@ export class MemoryAccount {
     else {
       this.rolling.add(time, nanos);
       // A rolling window ends anew with each use.
-      this.#keptUntil = Math.max(this.#keptUntil, keptUntil(time, time + this.rolling.rollingMs));
+      this.#keptUntil = Math.max(this.#keptUntil, keptAfter(time, time + this.rolling.rollingMs));
     }
   }
 
@@ -93,8 +90,4 @@ export class MemoryAccount {
   isOver(at: number): boolean {
     return this.holds === 0 && this.#keptUntil <= at;
   }
-}
-
-function keptUntil(startsAt: number, resetsAt: number): number {
-  return resetsAt + Math.max(resetsAt - startsAt, KEEP_MS);
 }

@@ -73,7 +73,7 @@ export class PostgresBudgetStore implements BudgetStore {
         await this.#expire(at);
       }
     };
-    return this.#database.within(answer(), 'budget store');
+    return this.#database.within(answer());
   }
 
   async #expire(at: number): Promise<void> {

@@ -21,6 +21,7 @@ const GONE: readonly unknown[] = ['3F000', '42P01', '42883'];
 export class Database {
   readonly schema: SchemaName;
   readonly timeoutMs: number | undefined;
+  readonly #limit: TimeLimit;
   readonly #client: PostgresClient;
   #ready: Promise<void> | undefined;
 
@@ -28,6 +29,7 @@ export class Database {
     this.#client = client;
     this.schema = schema;
     this.timeoutMs = timeoutMs;
+    this.#limit = new TimeLimit(timeoutMs ?? 5_000, 'The budget store');
   }
 
   /** Calls one of the schema's functions, and answers with its result as text; null as ''. */
@@ -58,8 +60,8 @@ export class Database {
   }
 
   /** For what does not go through a `Coalescer`, which has the same bound. */
-  within<T>(work: Promise<T>, name: string): Promise<T> {
-    return new TimeLimit(this.timeoutMs ?? 5_000, `The ${name}`).within(work);
+  within<T>(work: Promise<T>): Promise<T> {
+    return this.#limit.within(work);
   }
 
   async #prepare(): Promise<void> {
