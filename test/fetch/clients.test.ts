@@ -8,7 +8,14 @@ import OpenAI from 'openai';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { type GovernedFetch, type GovernedFetchOptions, governedFetch, refusalOf } from '../../src/fetch';
-import { type Governance, BudgetExceededError, Governor, PolicyDeniedError, isGovernanceError } from '../../src/index';
+import {
+  type Governance,
+  BudgetExceededError,
+  GovernedGroq,
+  Governor,
+  PolicyDeniedError,
+  isGovernanceError,
+} from '../../src/index';
 import { type MockServer, mockGroq } from '../../src/testing';
 import { MODEL, costOf, until, usage } from '../governor/support';
 
@@ -148,6 +155,19 @@ describe('LangChain', () => {
     expect(message.tool_calls).toMatchObject([{ name: 'weather', args: { city: 'Oslo' } }]);
     expect(await booked(fetch)).toEqual({ calls: 1, costNanos: exact.costNanos });
   });
+});
+
+it('LangChain with a GovernedGroq in place of its own client: invoke and stream, each booked once', async () => {
+  const client = new GovernedGroq({ apiKey: 'gsk_own', baseURL: server.url, governance: GOVERNANCE, team: 'a' });
+  const model = new ChatGroq({ apiKey: 'gsk_langchain', model: MODEL });
+  model.client = client;
+  mock.reply('chat.completions', [ANSWER, { stream: ['Hello', ' there'], usage: usage(70, 10) }]);
+  expect((await model.invoke('hi')).text).toBe('Hello there');
+  let text = '';
+  for await (const chunk of await model.stream('hi')) text += chunk.text;
+  expect(text).toBe('Hello there');
+  expect((await client.governor.report()).total).toMatchObject({ calls: 2, costNanos: 2 * exact.costNanos });
+  expect(await client.governor.reconcile()).toMatchObject({ live: [], gaps: [] });
 });
 
 describe('openai', () => {
