@@ -1,5 +1,6 @@
-import { type Account, ruleOf } from './budget/accounts';
+import type { Account } from './budget/accounts';
 import type { BudgetState } from './budget/budget-store';
+import { runsOutAt } from './budget/forecast';
 import { formatInstant } from './errors';
 import type { BudgetThreshold, Events } from './events';
 import type { BudgetRule } from './settings';
@@ -37,8 +38,9 @@ export class Alerts {
   look(team: string, accounts: readonly Account[], states: readonly BudgetState[], at: number, booked: number): void {
     for (const state of states) {
       if (state.toldNanos !== undefined && state.toldNanos >= state.spentNanos) continue;
-      const rule = ruleOf(accounts, state.account);
-      if (!rule || rule.alerts.length === 0) continue;
+      const account = accounts.find(({ name }) => name === state.account);
+      if (!account || account.rule.alerts.length === 0) continue;
+      const { rule, window } = account;
       const before = state.toldNanos ?? this.#seenBefore(state, rule, booked);
       if (before >= state.spentNanos) continue;
       for (const alert of rule.alerts) {
@@ -55,6 +57,7 @@ export class Alerts {
           limitNanos: rule.limitNanos,
           resetsAt: state.resetsAt,
           soft: rule.soft,
+          runsOutAt: runsOutAt({ spentNanos: state.spentNanos, limitNanos: rule.limitNanos, window }, at),
         });
       }
     }
@@ -78,9 +81,8 @@ export class Alerts {
     this.#events.emit('budget-threshold', alert);
     const logger = this.#logger();
     if (!logger) return;
-    const { budget, level, spentNanos, limitNanos, resetsAt } = alert;
-    const share = limitNanos >= MAX_NANOS ? '' : ` (${Math.floor((spentNanos / limitNanos) * 100)} %)`;
-    const message = `governed-groq: budget "${budget}" has reached ${formatUsd(spentNanos)} of ${formatUsd(limitNanos)}${share}. Resets ${formatInstant(resetsAt)}.`;
+    const { level } = alert;
+    const message = `governed-groq: ${alertText(alert)}`;
     try {
       if (level >= 0.95) logger.error(message);
       else if (level >= 0.8) logger.warn(message);
@@ -89,4 +91,11 @@ export class Alerts {
       // A logger that fails must not stop the books.
     }
   }
+}
+
+/** An alert in words. */
+export function alertText({ at, budget, spentNanos, limitNanos, resetsAt, runsOutAt: emptyAt }: BudgetThreshold): string {
+  const share = limitNanos >= MAX_NANOS ? '' : ` (${Math.floor((spentNanos / limitNanos) * 100)} %)`;
+  const forecast = emptyAt === undefined || emptyAt <= at ? '' : ` At this pace it runs out ${formatInstant(emptyAt)}.`;
+  return `budget "${budget}" has reached ${formatUsd(spentNanos)} of ${formatUsd(limitNanos)}${share}.${forecast} Resets ${formatInstant(resetsAt)}.`;
 }

@@ -276,6 +276,7 @@ export class Attempts {
         team,
         model,
         operation: operation?.name ?? '',
+        at: clock.now(),
         rejectedKeyId: rejected.id,
       });
     } catch (error) {

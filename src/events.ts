@@ -44,6 +44,8 @@ export interface BudgetThreshold {
   readonly limitNanos: number;
   readonly resetsAt: number;
   readonly soft: boolean;
+  /** When the budget runs out at the pace of this window so far, epoch milliseconds; undefined if that is after its end, or not known. */
+  readonly runsOutAt: number | undefined;
 }
 
 /** A call had to wait, told when its wait is over, or the provider refused it for now. */

@@ -17,7 +17,7 @@ import { defineGovernance } from './options';
 import { impatientDuration, impatientLog, impatientStore } from './patience';
 import { groqPrices } from './price/groq-prices';
 import { type Reconciliation, reconcile } from './reconcile';
-import { type Report, type ReportQuery, report } from './report';
+import { type Report, type ReportQuery, report } from './usage-report';
 import { JsonBody } from './sdk/body';
 import { Calibration } from './sdk/estimate';
 import { USUAL_ALLOWANCE } from './sdk/tools';

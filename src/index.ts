@@ -14,7 +14,7 @@ export type {
 export type { AudioDuration, AudioSource } from './sdk/audio';
 export type { Explanation, ExplainedLimit } from './explain';
 export type { DecisionStep } from './assessment';
-export type { Report, ReportFigures, ReportQuery, ReportRow } from './report';
+export type { Report, ReportFigures, ReportQuery, ReportRow } from './usage-report';
 export type { Gap, Reconciliation } from './reconcile';
 export type { BatchSettlement } from './batch/batches';
 export type {

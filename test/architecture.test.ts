@@ -74,17 +74,21 @@ function isTypeExport({ isTypeOnly, exportClause }: ts.ExportDeclaration): boole
 
 /** From the top of the house to its ground. A run-time import leads down, or stays on its floor. */
 const FLOORS: readonly (readonly [name: string, files: RegExp])[] = [
-  ['entries', /^(index|testing|fetch|sqlite|redis|postgres)\.ts$/],
+  ['entries', /^(index|testing|fetch|sqlite|redis|postgres|otel|report|cli)\.ts$/],
+  ['views', /^(otel|report|cli)\/.*/],
   ['client', /^client\.ts$/],
   ['adapter', /^sdk\/(answer|attempt|logger|meter|metered-iterator|promise|snapshot|tap|until-aborted)\.ts$|^fetch\/.*/],
   ['governor', /^governor\.ts$/],
-  ['call', /^(call|explain|report|reconcile|bookkeeper|alerts|options|rule-check|patience)\.ts$|^batch\/.*/],
+  [
+    'call',
+    /^(call|explain|usage-report|key-report|reconcile|bookkeeper|alerts|webhook-alerts|governance-file|options|rule-check|patience)\.ts$|^batch\/.*/,
+  ],
   ['decisions', /^(assessment|admission|settlement|demand|attempts|record|context)\.ts$/],
   ['rules', /^(policy\/.*|settings\.ts|governance\.ts)/],
   ['wire', /^sdk\/(audio|body|estimate|limit-error|limit-headers|operation|retry|sse|tools|usage)\.ts$/],
   ['backends', /^(sqlite|redis|postgres)\/.*/],
   ['engines', /^(budget|limit|price|keys|usage|testing)\/.*/],
-  ['base', /^(clock|money|errors|id|events|thenable|coalescer|time-limit|option-names|stored-name)\.ts$/],
+  ['base', /^(clock|money|errors|id|events|thenable|coalescer|time-limit|option-names|stored-name|config-text)\.ts$/],
 ];
 const ENGINES = FLOORS.findIndex(([name]) => name === 'engines');
 

@@ -76,7 +76,7 @@ function amended(decision: Extract<Decision, { action: 'amend' }>, { body }: Ass
 async function chooseKey(assessment: Assessment, context: Context): Promise<boolean> {
   const { id: callId, team, model, operation } = assessment;
   try {
-    const key = await context.keys?.key({ callId, team, model, operation: operation?.name ?? '' });
+    const key = await context.keys?.key({ callId, team, model, operation: operation?.name ?? '', at: assessment.at });
     assessment.key = isKey(key) ? key : undefined;
     if (assessment.key !== undefined) return true;
     assessment.refusals.push(new NoKeyError(assessment.subject));

@@ -59,7 +59,13 @@ export interface UsageQuery {
   readonly timeZone?: string;
 }
 
-/** Sums over the records of one group. */
+/** The middle of a group's figures and what 95 of 100 stay below, each at most 5 % above the exact figure and never below it. */
+export interface Percentiles {
+  readonly p50: number;
+  readonly p95: number;
+}
+
+/** Sums over the records of one group. The optional part is what reports show if a log has it; all logs here do. */
 export interface UsageSummary {
   /** The values grouped by, in the order asked for; `''` where a record has none. Days as `2026-11-21`. */
   readonly group: readonly string[];
@@ -73,6 +79,15 @@ export interface UsageSummary {
   readonly costNanos: number;
   /** The model with the highest cost, ties by calls; `''` if there is none. */
   readonly topModel: string;
+  /** Calls that ended as `error` or `timeout`. */
+  readonly errors?: number;
+  /** Denied calls by their `code`; `''` for a record without one. */
+  readonly deniedBy?: Readonly<Record<string, number>>;
+  /** When the latest call was admitted, epoch milliseconds; undefined if all were denied. */
+  readonly lastAt?: number | undefined;
+  /** Of the calls' `waitMs` and `latencyMs`; undefined if all were denied. */
+  readonly waitMs?: Percentiles | undefined;
+  readonly latencyMs?: Percentiles | undefined;
 }
 
 /** Receives one record per ended call and sums them up. */

@@ -23,7 +23,7 @@ describe('a key', () => {
     await client.chat.completions.create(params);
     expect(mock.calls.map(({ headers }) => headers['authorization'])).toEqual([print(FIRST.secret)]);
     expect(records).toMatchObject([{ keyId: 'first' }]);
-    expect(asked).toEqual([{ callId: records[0]?.id, team: 'a', model: MODEL, operation: 'chat.completions' }]);
+    expect(asked).toEqual([{ at: clock0, callId: records[0]?.id, team: 'a', model: MODEL, operation: 'chat.completions' }]);
   });
 
   it('may come later', async () => {
