@@ -6,11 +6,16 @@ import type { BudgetState, BudgetStore, HoldLine, Reserved } from './budget/budg
 import type { Context } from './context';
 import { BudgetExceededError, StoreError } from './errors';
 import { MAX_NANOS, formatUsd } from './money';
+import type { CallBudget } from './policy/policy';
 import { LEAST_OUTPUT, outputFields } from './policy/rules';
 import type { BudgetRule } from './settings';
 
 /** What is held for a call. */
 export interface Held {
+  /** The id of the hold: the call's own, unless the call was moved to a key with budgets of its own. */
+  readonly id: string;
+  /** The key that it counts for. */
+  readonly keyId: string | undefined;
   readonly nanos: number;
   /** False if no store holds it: no budget applies, or the store could not be asked. */
   readonly stored: boolean;
@@ -28,14 +33,19 @@ export function needsHold({ rules, spends }: Assessment): boolean {
 
 /** What is kept in mind for a call that no budget applies to: its upper cost, for estimates. */
 export function unheld(assessment: Assessment): Held {
-  return unstored(assessment.upperNanos(assessment.outputBound ?? 0), assessment.outputBound, false);
+  return unstored(assessment, assessment.upperNanos(assessment.outputBound ?? 0), assessment.outputBound, false);
 }
 
 /**
  * Holds the call's upper cost, lowering the output where it may to what the budgets can pay. Throws the refusal. `explain()`
  * passes a store that only looks.
  */
-export async function hold(assessment: Assessment, context: Context, store: Pick<BudgetStore, 'reserve'>): Promise<Held> {
+export async function hold(
+  assessment: Assessment,
+  context: Context,
+  store: Pick<BudgetStore, 'reserve'>,
+  id: string = assessment.id,
+): Promise<Held> {
   const { rules, outputBound } = assessment;
   if (rules === undefined || !needsHold(assessment)) return unheld(assessment);
   let outputTokens = outputBound;
@@ -47,20 +57,20 @@ export async function hold(assessment: Assessment, context: Context, store: Pick
     let reserved: Reserved;
     try {
       reserved = await store.reserve({
-        id: assessment.id,
+        id,
         at: assessment.at,
         expiresAt: assessment.at + context.holdTimeoutMs + waitingMs(context),
         lines: lines.all,
       });
     } catch (error) {
-      return storeFailed(assessment, context, store, error, unstored(nanos, outputTokens, true));
+      return storeFailed(assessment, context, store, error, { ...unstored(assessment, nanos, outputTokens, true), id });
     }
     if (store === context.budgetStore) context.noticed(assessment.team, lines.accounts, reserved.states, assessment.at);
     if (reserved.ok) {
       if (context.observe) observeExcess(assessment, lines.accounts, reserved.states, nanos);
       // What was lowered here is what is sent, and what rate limits count.
       assessment.outputBound = outputTokens;
-      return { nanos, stored: true, accounts: lines.accounts, outputTokens, ungoverned: false };
+      return { id, keyId: assessment.key?.id, nanos, stored: true, accounts: lines.accounts, outputTokens, ungoverned: false };
     }
     const affordable = clampable && tries < 3 ? affordableOutput(assessment, lines.accounts, reserved.states) : 0;
     if (affordable < Math.min(LEAST_OUTPUT, outputTokens ?? 0) || affordable < 1) {
@@ -93,6 +103,28 @@ export function holdLines(
     accounts.push(account);
   }
   return { all, accounts };
+}
+
+/** How the budgets stand that a call counts in, but for those that count each key apart. */
+export async function readBudgets(assessment: Assessment, context: Context): Promise<readonly CallBudget[]> {
+  const accounts = holdLines(assessment, context, 0).accounts.filter(({ rule }) => rule.per !== 'key');
+  const names = accounts.map(({ name }) => name);
+  const states = names.length === 0 ? [] : await context.budgetStore.read(names, assessment.at);
+  return accounts.map((account): CallBudget => {
+    const { rule } = account;
+    const state = states.find((each) => each.account === account.name);
+    const [spentNanos, heldNanos] = [state?.spentNanos ?? 0, state?.heldNanos ?? 0];
+    const taken = spentNanos + heldNanos;
+    return {
+      name: rule.name,
+      limitNanos: rule.limitNanos,
+      spentNanos,
+      heldNanos,
+      used: taken === 0 ? 0 : taken / rule.limitNanos,
+      soft: rule.soft,
+      resetsAt: state ? resetOf(accounts, state) : account.resetsAt,
+    };
+  });
 }
 
 /** What a rule's budget is split by, of one call. */
@@ -191,7 +223,9 @@ function advice(assessment: Assessment, free: number): string | undefined {
 
 const NO_ACCOUNTS: readonly Account[] = [];
 
-const unstored = (nanos: number, outputTokens: number | undefined, ungoverned: boolean): Held => ({
+const unstored = ({ id, key }: Assessment, nanos: number, outputTokens: number | undefined, ungoverned: boolean): Held => ({
+  id,
+  keyId: key?.id,
   nanos,
   stored: false,
   accounts: NO_ACCOUNTS,
@@ -215,7 +249,7 @@ export function storeFailed(
     error,
   });
   // It may have been held although the answer was lost; freeing an unknown id changes nothing.
-  if (store === context.budgetStore) context.release(assessment.id);
+  if (store === context.budgetStore) context.release(held.id);
   if (context.onStoreFailure === 'allow' || context.observe) return held;
   throw new StoreError({ ...assessment.subject, store: 'budgetStore', cause: error });
 }

@@ -1,10 +1,11 @@
 // The HTTP attempts of one call: each waits for its slot, leaves, and is answered or lost.
 
 import type { Assessment } from './assessment';
+import { anotherKey, reportKey } from './call-key';
 import type { Context } from './context';
 import { demandOf } from './demand';
 import { RateLimitWaitError, StoreError, isGovernanceError } from './errors';
-import { isKey } from './keys/key-provider';
+import type { ApiKey } from './keys/key-provider';
 import { LEAST_OUTPUT, outputFields } from './policy/rules';
 import { LateSlot } from './limit/late-slot';
 import type { LimitSnapshot, Slot } from './limit/rate-limiter';
@@ -118,7 +119,7 @@ export class Attempts {
         const { limit, retryAfterMs, message } = error;
         throw new RateLimitWaitError({ ...assessment.subject, limit, retryAfterMs, message });
       }
-      this.#emitUnavailable('rateLimiter', 'acquire', error);
+      this.#emitUnavailable(error);
       if (context.onStoreFailure === 'deny') {
         throw new StoreError({ ...assessment.subject, store: 'rateLimiter', cause: error });
       }
@@ -134,12 +135,12 @@ export class Attempts {
       (slot) => {
         const hasWaited = (slot.waitedMs ?? 0) > 0;
         if (hasWaited) this.#emitRateLimited('local');
-        this.#quietly('rateLimiter', () => (hasWaited ? slot.release() : late.grant(slot)));
+        this.#quietly(() => (hasWaited ? slot.release() : late.grant(slot)));
       },
       (error: unknown) => {
         if (isWaitRefusal(error)) this.#observeRefusal(error);
         else if (!signal?.aborted) {
-          this.#emitUnavailable('rateLimiter', 'acquire', error);
+          this.#emitUnavailable(error);
           this.#ungoverned = true;
         }
       },
@@ -147,13 +148,15 @@ export class Attempts {
   }
 
   #observeRefusal(error: RateLimitWaitError): void {
-    const { id, team, model, operation } = this.#assessment;
+    const { id, at, team, model, operation, binding } = this.#assessment;
     const { events, clock } = this.#context;
     this.#emitRateLimited('local');
     events.emit('call-denied', {
       callId: id,
       at: clock.now(),
+      startedAt: at,
       team,
+      user: binding.user,
       operation: operation?.name ?? 'unknown',
       model,
       code: error.code,
@@ -168,12 +171,13 @@ export class Attempts {
     this.#count++;
     this.#unanswered++;
     const slot = this.#slot;
-    if (slot?.begin) this.#quietly('rateLimiter', () => slot.begin?.());
+    if (slot?.begin) this.#quietly(() => slot.begin?.());
   }
 
   /** The attempt ended without an answer. `sent` is false if it certainly never reached the provider. */
   lost(sent: boolean): void {
-    if (!sent) this.#unanswered--;
+    if (sent) reportKey(this.#assessment, this.#context, undefined);
+    else this.#unanswered--;
     this.#release(sent ? undefined : NO_TOKENS);
   }
 
@@ -185,7 +189,7 @@ export class Attempts {
     if (context.passive) return undefined;
     const { headers, status, ok } = response;
     if (assessment.spends) this.#learn(response, errorText);
-    if (assessment.key) this.#reportKey(assessment.key.id, response);
+    reportKey(assessment, context, response);
     if (ok) return undefined;
     this.#release(NO_TOKENS);
     if (context.observe || this.#retriesLeft <= 0 || !isRetried(status, headers)) return undefined;
@@ -195,17 +199,6 @@ export class Attempts {
     this.#notBefore = now + waitMs;
     this.#backOffMs = waitMs;
     return 'retry-now';
-  }
-
-  #reportKey(keyId: string, { status, headers }: AttemptResponse): void {
-    const { keys, clock } = this.#context;
-    if (!keys?.report) return;
-    const now = clock.now();
-    const retryAfterMs = status === 429 ? retryAfterMsOfHeaders(headers, now) : undefined;
-    const retryAt = retryAfterMs === undefined ? [] : [now + retryAfterMs];
-    this.#quietly('keys', () =>
-      keys.report?.(keyId, status === 401 ? 'unauthorized' : status === 429 ? 'rate-limited' : 'ok', ...retryAt),
-    );
   }
 
   #learn({ headers, status }: AttemptResponse, errorText: () => Promise<string>): void {
@@ -231,7 +224,7 @@ export class Attempts {
   }
 
   #observe(snapshot: LimitSnapshot): void {
-    this.#quietly('rateLimiter', () => this.#context.rateLimiter.observe?.(snapshot));
+    this.#quietly(() => this.#context.rateLimiter.observe?.(snapshot));
   }
 
   /**
@@ -259,33 +252,19 @@ export class Attempts {
   }
 
   /**
-   * Asks for another key after a 401. True if the call may be tried again with it: once per call, and only if the SDK has a
-   * retry left.
+   * Goes on with another key after a 401, or with the new secret of the same one. `take` makes it the call's, and says no if its
+   * budgets cannot pay. True if the call may be tried again with it: once per call, and only if the SDK has a retry left.
    */
-  async moveKey(): Promise<boolean> {
-    const assessment = this.#assessment;
-    const { keys, clock, events } = this.#context;
-    const rejected = assessment.key;
-    if (!keys || !rejected || this.#movedKey || this.#retriesLeft <= 0) return false;
+  async moveKey(take: (key: ApiKey) => Promise<boolean>): Promise<boolean> {
+    const { clock, events } = this.#context;
+    const from = this.#assessment.key?.id;
+    if (from === undefined || this.#movedKey || this.#retriesLeft <= 0) return false;
     this.#movedKey = true;
-    const { team, model, operation } = assessment;
-    let next: unknown;
-    try {
-      next = await keys.key({
-        callId: assessment.id,
-        team,
-        model,
-        operation: operation?.name ?? '',
-        at: clock.now(),
-        rejectedKeyId: rejected.id,
-      });
-    } catch (error) {
-      this.#emitUnavailable('keys', 'key', error);
-    }
-    if (!isKey(next) || next.id === rejected.id) return false;
-    assessment.key = next;
+    const next = await anotherKey(this.#assessment, this.#context);
+    if (next === undefined || !(await take(next))) return false;
     this.#notBefore = 0;
-    events.emit('key-changed', { callId: assessment.id, at: clock.now(), team, from: rejected.id, to: next.id });
+    const { id: callId, team } = this.#assessment;
+    events.emit('key-changed', { callId, at: clock.now(), team, from, to: next.id });
     return true;
   }
 
@@ -306,11 +285,11 @@ export class Attempts {
   #release(actual?: Parameters<Slot['release']>[0]): void {
     const slot = this.#slot;
     this.#slot = undefined;
-    if (slot) this.#quietly('rateLimiter', () => slot.release(actual));
+    if (slot) this.#quietly(() => slot.release(actual));
   }
 
-  #quietly(store: 'rateLimiter' | 'keys', run: () => unknown): void {
-    const report = (error: unknown): void => this.#emitUnavailable(store, store === 'keys' ? 'key' : 'acquire', error);
+  #quietly(run: () => unknown): void {
+    const report = (error: unknown): void => this.#emitUnavailable(error);
     try {
       const returned = run();
       onRejection(returned, report);
@@ -319,11 +298,11 @@ export class Attempts {
     }
   }
 
-  #emitUnavailable(store: 'rateLimiter' | 'keys', during: 'acquire' | 'key', error: unknown): void {
+  #emitUnavailable(error: unknown): void {
     this.#context.events.emit('store-unavailable', {
       at: this.#context.clock.now(),
-      store,
-      during,
+      store: 'rateLimiter',
+      during: 'acquire',
       callId: this.#assessment.id,
       error,
     });

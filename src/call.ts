@@ -1,11 +1,14 @@
 // One logical call, from the request to the end of its body, over all its attempts.
 
-import { type GovernedRequest, Assessment, assess, measure } from './assessment';
+import { type GovernedRequest, Assessment, assess } from './assessment';
 import { type Held, hold, needsHold, unheld } from './admission';
 import { type PendingBatch, type ReadPath, bringsLines, tellsOfBatches } from './batch/batches';
 import type { Binding, Context } from './context';
 import { Attempts } from './attempts';
+import { countKey, moveToKey } from './call-key';
 import { type GovernanceError, isGovernanceError } from './errors';
+import type { ApiKey } from './keys/key-provider';
+import { measure } from './measure';
 import { outputFields } from './policy/rules';
 import { policyCall } from './policy/apply';
 import { JsonBody } from './sdk/body';
@@ -32,6 +35,7 @@ export class Call {
   /** True once the provider may have created the batch. */
   #batchMade = false;
   #watch: ((response: Response) => Response) | undefined;
+  #keyInUse: string | undefined;
   #ended = false;
 
   constructor(context: Context, binding: Binding, read?: ReadPath) {
@@ -126,7 +130,7 @@ export class Call {
     try {
       const held = await this.#holdUpperCost(assessment);
       if (!this.#ended) this.#admitted(assessment, held, streaming);
-      else if (held.stored) this.#context.release(this.id);
+      else if (held.stored) this.#context.release(held.id);
     } catch (error) {
       if (this.#ended) return;
       throw isGovernanceError(error) ? this.#denied(error) : error;
@@ -147,6 +151,7 @@ export class Call {
   #admitted(assessment: Assessment, held: Held, streaming: boolean): undefined {
     const context = this.#context;
     this.#held = held;
+    this.#use(assessment.key);
     const [observed] = assessment.refusals;
     if (observed) this.#emitDenied(observed, true);
     if (!context.passive && !context.observe) this.#amend(assessment, held, streaming);
@@ -160,6 +165,7 @@ export class Call {
       model: assessment.model,
       heldNanos: held.stored ? held.nanos : 0,
       maxCompletionTokens: held.outputTokens,
+      streaming,
     });
   }
 
@@ -201,6 +207,34 @@ export class Call {
     return this.#attempts;
   }
 
+  /** Goes on with another key after a 401, if there is one whose budgets can pay; true if the call may be tried again. */
+  async moveKey(): Promise<boolean> {
+    return (await this.#attempts?.moveKey((key) => this.#takeKey(key))) ?? false;
+  }
+
+  async #takeKey(key: ApiKey): Promise<boolean> {
+    const [context, assessment, before] = [this.#context, this.#assessment, this.#held];
+    // What a batch holds stays where it is held.
+    if (assessment === undefined || before === undefined || this.#batch !== undefined) return false;
+    const held = await moveToKey(assessment, context, key, before);
+    if (this.#ended) {
+      // It was booked on the first hold; the other one came too late.
+      if (held?.stored && held.id !== before.id) context.release(held.id);
+      return false;
+    }
+    if (held === undefined) return false;
+    this.#held = held;
+    this.#use(key);
+    if (held.outputTokens !== before.outputTokens && !context.observe) this.#amend(assessment, held, this.#streaming);
+    return true;
+  }
+
+  #use(key: ApiKey | undefined): void {
+    if (this.#keyInUse !== undefined) countKey(this.#context, this.#keyInUse, -1);
+    this.#keyInUse = key?.id;
+    if (key !== undefined) countKey(this.#context, key.id, 1);
+  }
+
   /** The call failed; `outcome` says how, `billed` that the provider may charge for the error's own text. */
   failed(error: unknown, outcome: CallOutcome, billedText?: string): void {
     if (this.#ended) return;
@@ -222,6 +256,7 @@ export class Call {
     const assessment = this.#assessment;
     if (assessment === undefined) return;
     this.#ended = true;
+    this.#use(undefined);
     const context = this.#context;
     const held = this.#held;
     const booked = this.#price(assessment, evidence);
@@ -233,10 +268,10 @@ export class Call {
     const record = usageRecord(context, assessment, { booked, held, attempts: this.#attempts, outcome, refusal });
     if (refusal) this.#emitDenied(refusal, false);
     const stored = (held?.stored ?? false) && !this.#staysHeld(evidence);
-    context.book({ id: this.id, costNanos, stored, accounts: held?.accounts }, record);
+    context.book({ id: held?.id ?? this.id, costNanos, stored, accounts: held?.accounts }, record);
     for (const policy of context.policies) {
       try {
-        const returned: unknown = policy.ended?.(policyCall(assessment), record);
+        const returned: unknown = policy.ended?.(policyCall(assessment, context), record);
         onRejection(returned, () => {});
       } catch {
         // A policy that fails afterwards must not change how the call ended.
@@ -246,7 +281,7 @@ export class Call {
 
   // The batch has a hold of its own. An attempt that was never answered may have created another one, which has none.
   #batchMoved(): void {
-    if (this.#held?.stored && this.#attempts?.unanswered === 0) this.#context.release(this.id);
+    if (this.#held?.stored && this.#attempts?.unanswered === 0) this.#context.release(this.#held.id);
   }
 
   // What may have been created stays held until it is found, or until its hold is charged.
@@ -287,7 +322,9 @@ export class Call {
     events.emit('call-denied', {
       callId: this.id,
       at: clock.now(),
+      startedAt: assessment.at,
       team,
+      user: this.#binding.user,
       operation: operation?.name ?? 'unknown',
       model,
       code: error.code,

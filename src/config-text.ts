@@ -9,6 +9,7 @@ export const DATA_FILE: RegExp = /\.(json|ya?ml)$/i;
  * line and column of what cannot be read.
  */
 export function parseConfig(text: string, path: string): unknown {
+  if (text.trim() === '') throw new GovernanceConfigError([{ path, message: 'The file is empty' }]);
   return /\.json$/i.test(path) ? parseJson(text, path) : parseYaml(text, path);
 }
 

@@ -260,12 +260,14 @@ export class GovernanceConfigError extends GovernanceError {
   readonly issues: readonly ConfigIssue[];
 
   constructor(issues: readonly ConfigIssue[]) {
-    super(
-      'invalid-config',
-      `Invalid governance:\n${issues.map(({ path, message }) => `  ${path || 'governance'}: ${message}`).join('\n')}`,
-    );
+    super('invalid-config', `Invalid governance:\n${issueLines(issues)}`);
     this.issues = issues;
   }
+}
+
+/** One line per mistake, indented. */
+export function issueLines(issues: readonly ConfigIssue[]): string {
+  return issues.map(({ path, message }) => `  ${path || 'governance'}: ${message}`).join('\n');
 }
 
 /** ISO 8601 to the second, or `never`. */

@@ -1,5 +1,5 @@
 import { onRejection } from './thenable';
-import type { GovernanceError } from './errors';
+import type { ConfigIssue, GovernanceError } from './errors';
 import type { UsageRecord } from './usage/usage-log';
 
 /** A call has passed every check and its cost is held. */
@@ -14,13 +14,18 @@ export interface CallAdmitted {
   readonly heldNanos: number;
   /** The output bound that was sent, if one was. */
   readonly maxCompletionTokens: number | undefined;
+  /** True if the answer is to be a stream. */
+  readonly streaming: boolean;
 }
 
 /** A call was refused, or would have been in observe mode. */
 export interface CallDenied {
   readonly callId: string;
   readonly at: number;
+  /** When the call was made. */
+  readonly startedAt: number;
   readonly team: string;
+  readonly user: string | undefined;
   readonly operation: string;
   readonly model: string;
   readonly code: GovernanceError['code'];
@@ -46,6 +51,25 @@ export interface BudgetThreshold {
   readonly soft: boolean;
   /** When the budget runs out at the pace of this window so far, epoch milliseconds; undefined if that is after its end, or not known. */
   readonly runsOutAt: number | undefined;
+}
+
+/** What was spent of a budget, as its store told it when a call was held or booked. */
+export interface BudgetChanged {
+  readonly at: number;
+  readonly budget: string;
+  /** Whose budget it is: `organization`, `team:chatbot` or `key:chatbot-prod-web`. */
+  readonly scope: string;
+  readonly account: string;
+  /** True if the budget counts each user, key, model, team or value of a tag apart, each in an account of its own. */
+  readonly split: boolean;
+  readonly spentNanos: number;
+  /** Set aside for calls in flight. */
+  readonly heldNanos: number;
+  readonly limitNanos: number;
+  readonly resetsAt: number;
+  /** True if it counts a time up to now; then `resetsAt` is when the oldest spending leaves it. */
+  readonly rolling: boolean;
+  readonly soft: boolean;
 }
 
 /** A call had to wait, told when its wait is over, or the provider refused it for now. */
@@ -78,15 +102,40 @@ export interface StoreUnavailable {
   readonly error: unknown;
 }
 
+/** The rules were edited where they come from, and are in force, or were edited so that they cannot be. */
+export interface GovernanceChanged {
+  readonly at: number;
+  /** E.g. the path of the file. */
+  readonly source: string;
+  /** False if the edit is not used and the rules before it stay in force. */
+  readonly accepted: boolean;
+  /** What is wrong with the edit; empty if it is accepted. */
+  readonly issues: readonly ConfigIssue[];
+}
+
+/** A budget is raised for a time by `governor.increaseBudget()`. */
+export interface BudgetIncreased {
+  readonly at: number;
+  readonly budget: string;
+  readonly byNanos: number;
+  /** When it begins and ends, epoch milliseconds. */
+  readonly from: number;
+  readonly until: number;
+  readonly reason: string | undefined;
+}
+
 /** What `governor.on()` can listen to, and what a listener gets. */
 export interface GovernorEvents {
   'call-admitted': CallAdmitted;
   'call-denied': CallDenied;
   'call-settled': UsageRecord;
   'budget-threshold': BudgetThreshold;
+  'budget-changed': BudgetChanged;
   'rate-limited': RateLimited;
   'key-changed': KeyChanged;
   'store-unavailable': StoreUnavailable;
+  'governance-changed': GovernanceChanged;
+  'budget-increased': BudgetIncreased;
 }
 
 /** The name of an event. */

@@ -1,9 +1,11 @@
 import type { BudgetStore } from './budget/budget-store';
 import type { BudgetPeriod } from './budget/window';
 import type { Clock } from './clock';
+import type { BudgetThreshold } from './events';
 import type { KeyProvider } from './keys/key-provider';
 import type { LimitKind, RateLimiter } from './limit/rate-limiter';
 import type { Policy } from './policy/policy';
+import type { ModelsByTeam } from './policy/usable-models';
 import type { PriceBook, PriceRow } from './price/price-book';
 import type { AudioDuration } from './sdk/audio';
 import type { UsageLog } from './usage/usage-log';
@@ -80,12 +82,36 @@ export interface RuleOptions {
 /** Rules over all teams together. */
 export type OrganizationOptions = RuleOptions;
 
+/** More money for one budget, for a time. */
+export interface BudgetIncrease {
+  /** The budget's name, e.g. `chatbot/month`. */
+  readonly budget: string;
+  /** USD above the budget's own limit, above 0. Increases that overlap add up. */
+  readonly byUsd: number;
+  /** When it ends: epoch milliseconds, or ISO 8601 with a time zone. */
+  readonly until: number | string;
+  /** When it begins. Default: at once. */
+  readonly from?: number | string;
+  /** Why, for whoever reads the report. */
+  readonly reason?: string;
+}
+
+/** Where alerts go besides the event and the logger; `webhookAlerts()` makes one. */
+export interface AlertSink {
+  /** Called once per alert; what it throws, or rejects with, is ignored. */
+  (alert: BudgetThreshold): void | Promise<void>;
+  /** Resolves when everything given to it so far is delivered or given up. `governor.close()` waits for it. */
+  flush?(): Promise<void>;
+}
+
 /** One team's rules; the four fields that most teams need are `allowedModels`, `maxTokensPerRequest`, `monthlyBudgetUsd`, `rateLimitRPM`. */
 export interface TeamOptions extends RuleOptions {
   /** Higher goes first when calls of this team wait. Default 0; `withTeam(name, { priority })` overrides it. */
   readonly priority?: number;
   /** The team's share when teams wait for the same limit, above 0. Default 1. */
   readonly weight?: number;
+  /** The names of the only keys that the team's calls may use. Default: those that the key provider chooses for it. */
+  readonly keys?: readonly string[];
 }
 
 /** What one call is held for when it offers built-in tools. The provider bounds neither, so what is used beyond it is overrun. */
@@ -96,8 +122,11 @@ export interface ToolAllowance {
   readonly secondsPerUse?: number;
 }
 
-/** Everything that is governed. All fields are optional; with none, nothing is refused or changed and cost is recorded. */
-export interface Governance<Team extends string = string> {
+/**
+ * Everything that is governed. All fields are optional; with none, nothing is refused or changed and cost is recorded. The types
+ * of a governance that went through `defineGovernance()` know its teams, and the models of each.
+ */
+export interface Governance<Team extends string = string, Models extends ModelsByTeam<Team> = ModelsByTeam<Team>> {
   /** Rules per team, by name. Names are own keys: `constructor` is an unknown team unless it is written here. */
   readonly teams?: { readonly [name in Team]: TeamOptions };
   /** Rules over all teams together. */
@@ -125,6 +154,10 @@ export interface Governance<Team extends string = string> {
   readonly unpricedModels?: 'deny' | PriceRow;
   /** Default: the client's `apiKey`. */
   readonly keys?: KeyProvider;
+  /** Budgets that are raised for a time; see also `governor.increaseBudget()`. */
+  readonly increases?: readonly BudgetIncrease[];
+  /** Called with each alert, beside the `budget-threshold` event and the client's logger. */
+  readonly alerts?: readonly AlertSink[];
   /** `'observe'` decides and records everything and refuses and delays nothing. Default `'enforce'`. */
   readonly mode?: 'enforce' | 'observe';
   /** What to do with a call when a store cannot be asked. An allowed call is recorded as ungoverned. Default `'deny'`. */
@@ -151,4 +184,9 @@ export interface Governance<Team extends string = string> {
   readonly maxRetryAfterMs?: number;
   /** For tests. Default `systemClock`. */
   readonly clock?: Clock;
+  /** Never there. It carries the models of each team from `defineGovernance()` to the types of a client. */
+  readonly [usable]?: Models;
 }
+
+/** Has no value: a name that only the compiler reads. */
+export declare const usable: unique symbol;

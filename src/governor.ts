@@ -2,27 +2,27 @@ import { type AlertLogger, Alerts } from './alerts';
 import type { GovernedRequest } from './assessment';
 import { type BatchSettlement, Batches, type ReadPath } from './batch/batches';
 import { Bookkeeper } from './bookkeeper';
-import { Accounts } from './budget/accounts';
 import { memoryBudgetStore } from './budget/memory';
 import { Call } from './call';
 import { systemClock } from './clock';
-import type { Binding, Context } from './context';
-import { PolicyDeniedError } from './errors';
+import { type Binding, type Context, type Parts, contextOf } from './context';
+import { GovernanceConfigError, PolicyDeniedError, formatInstant, issueLines } from './errors';
 import { Events, type GovernorEvent, type Listener } from './events';
 import { type Explanation, explain } from './explain';
-import type { Governance } from './governance';
+import type { AlertSink, BudgetIncrease, Governance } from './governance';
+import { type GovernanceEdit, type GovernanceSource, edited, fixedIssues, sourceOf } from './governance-source';
 import { idSource } from './id';
+import { instantOf } from './increases';
 import { memoryRateLimiter } from './limit/memory';
+import { formatUsd, nanosOfUsd } from './money';
 import { defineGovernance } from './options';
 import { impatientDuration, impatientLog, impatientStore } from './patience';
-import { groqPrices } from './price/groq-prices';
 import { type Reconciliation, reconcile } from './reconcile';
 import { type Report, type ReportQuery, report } from './usage-report';
 import { JsonBody } from './sdk/body';
 import { Calibration } from './sdk/estimate';
-import { USUAL_ALLOWANCE } from './sdk/tools';
 import { operationNamed } from './sdk/operation';
-import { type BudgetRule, type TeamRules, teamRules } from './settings';
+import { Rulebook } from './rulebook';
 import { memoryUsageLog } from './usage/memory';
 
 // A process may hold an ESM and a CommonJS copy of this package, so `instanceof` alone cannot tell.
@@ -42,53 +42,44 @@ export interface ExplainOptions {
 }
 
 // What is changed in the caller's object afterwards changes no rule.
-function copyOf({ teams, organization, policies, ...rest }: Governance): Governance {
+function copyOf({ teams, organization, policies, increases, ...rest }: Governance): Governance {
   return {
     ...rest,
+    ...(increases && { increases: structuredClone(increases) }),
     ...(policies && { policies: [...policies] }),
     ...(teams && { teams: structuredClone(teams) }),
     ...(organization && { organization: structuredClone(organization) }),
   };
 }
 
-const DEFAULT_HOLD_TIMEOUT_MS = 15 * 60_000;
-const DEFAULT_MAX_RETRY_AFTER_MS = 60_000;
 const DEFAULT_STORE_TIMEOUT_MS = 10_000;
 const MAX_LABELS = 1000;
-// Without any of these there is nothing to govern by.
-const RESTRICTING = [
-  'teams',
-  'organization',
-  'policies',
-  'keys',
-  'unpricedModels',
-  'allowOperations',
-  'defaultTeam',
-  'rateLimiter',
-  'queueTimeoutMs',
-  'maxQueueSize',
-  'maxRetryAfterMs',
-] as const;
 
 /**
  * Decides, holds, queues and books. One governor may serve many clients, of groq-sdk or not: it knows nothing of them.
  * Throws a `GovernanceConfigError` if the governance is not valid.
  */
 export class Governor {
-  readonly #governance: Governance;
-  readonly #context: Context;
+  readonly #alertSinks: readonly AlertSink[];
+  readonly #parts: Parts;
   readonly #events: Events = new Events();
   readonly #bookkeeper: Bookkeeper;
   readonly #batches: Batches = new Batches();
   readonly #readers: Map<string, ReadPath> = new Map();
-  readonly #rules: Map<string, TeamRules> = new Map();
-  readonly #accounts: WeakMap<BudgetRule, Accounts> = new WeakMap();
+  readonly #increases: BudgetIncrease[] = [];
   readonly #ownsStores: readonly { close?(): Promise<void> }[];
+  readonly #unfollow: (() => void) | undefined;
+  /** As given, with what its source says now. */
+  #rules: Governance;
+  #rulebook: Rulebook;
+  /** Calls keep the one that they were opened with, so an edit changes nothing for those under way. */
+  #context: Context;
   #logger: AlertLogger | undefined;
 
   constructor(governance: Governance = {}) {
     Object.defineProperty(this, BRAND, { value: true });
-    this.#governance = copyOf(defineGovernance(governance));
+    this.#rules = copyOf(defineGovernance(governance));
+    this.#alertSinks = governance.alerts ?? [];
     const clock = governance.clock ?? systemClock;
     const timeoutMs = governance.storeTimeoutMs ?? DEFAULT_STORE_TIMEOUT_MS;
     const budgetStore = governance.budgetStore ? impatientStore(governance.budgetStore, timeoutMs) : memoryBudgetStore();
@@ -98,39 +89,27 @@ export class Governor {
     const recordsTogether = recordsInto !== undefined && recordsInto === governance.usageLog;
     this.#ownsStores = governance.rateLimiter ? [] : [rateLimiter];
     const alerts = new Alerts(this.#events, () => this.#logger);
+    for (const sink of this.#alertSinks) this.#events.on('budget-threshold', sink);
     this.#bookkeeper = new Bookkeeper({ clock, budgetStore, usageLog, recordsTogether, events: this.#events, alerts });
-    const { teams, policies, keys, unpricedModels, allowOperations } = this.#governance;
-    this.#context = {
+    this.#parts = {
       clock,
       events: this.#events,
       budgetStore,
       rateLimiter,
       usageLog,
-      prices: governance.prices ?? groqPrices,
-      unpriced: typeof unpricedModels === 'object' ? unpricedModels : undefined,
-      keys,
-      policies: policies ?? [],
-      allowedOperations: new Set(allowOperations),
       calibration: new Calibration(),
       audioDuration: governance.audioDuration && impatientDuration(governance.audioDuration, timeoutMs),
-      toolAllowance: { ...USUAL_ALLOWANCE, ...governance.toolAllowance },
       batches: this.#batches,
-      passive: RESTRICTING.every((option) => governance[option] === undefined),
-      observe: governance.mode === 'observe',
-      onStoreFailure: governance.onStoreFailure ?? 'deny',
-      knownTeams: teams ? Object.keys(teams).length : 0,
-      holdTimeoutMs: governance.holdTimeoutMs ?? DEFAULT_HOLD_TIMEOUT_MS,
-      queueTimeoutMs: governance.queueTimeoutMs ?? Infinity,
-      maxQueueSize: governance.maxQueueSize ?? Infinity,
-      maxRetryAfterMs: governance.maxRetryAfterMs ?? DEFAULT_MAX_RETRY_AFTER_MS,
+      keysInUse: new Map(),
       newId: idSource(),
-      rulesFor: (team) => this.#rulesFor(team),
-      accountsOf: (rule) => this.#accountsOf(rule),
       noticed: (team, accounts, states, at) => alerts.look(team, accounts, states, at, 0),
       release: (holdId) => this.#bookkeeper.release(holdId),
       book: (charge, record) => this.#bookkeeper.book(charge, record),
     };
-    for (const team of Object.keys(teams ?? {})) this.#rulesFor(team);
+    this.#rulebook = new Rulebook(this.#rules, clock);
+    this.#context = contextOf(this.#parts, this.#rules, this.#rulebook);
+    const source = sourceOf(governance);
+    this.#unfollow = source?.follow((edit) => this.#edit(governance, source, edit));
   }
 
   /** A governance becomes a governor; a governor stays the one it is. */
@@ -158,7 +137,7 @@ export class Governor {
 
   /** How a team's client reads what `settleBatch()` has to read; the first one of each team is taken. */
   useReader(team: string | undefined, read: ReadPath): void {
-    const { name } = this.#rulesFor(team) ?? {};
+    const { name } = this.#rulebook.rulesFor(team) ?? {};
     if (name !== undefined && !this.#readers.has(name) && this.#readers.size < MAX_LABELS) this.#readers.set(name, read);
   }
 
@@ -219,20 +198,44 @@ export class Governor {
   async report(query: ReportQuery = {}): Promise<Report> {
     await this.#settled();
     await this.#context.usageLog.flush?.();
-    return report(this.#context, this.#governance.timeZone ?? 'UTC', query);
+    return report(this.#context, this.#rules.timeZone ?? 'UTC', query);
   }
 
   /** Live and expired holds, and where the counters and the log disagree, once all that has ended is booked. */
   async reconcile(): Promise<Reconciliation> {
     await this.#settled();
     await this.#context.usageLog.flush?.();
-    return reconcile(this.#context, [...this.#rules.values()]);
+    return reconcile(this.#context, this.#rulebook.all);
+  }
+
+  /**
+   * Raises a budget for a time, at once and in this process; in all of them, write it into `governance.increases`, which can be
+   * edited in a file that is watched. Told as a `budget-increased` event and in reports. Throws a `GovernanceConfigError`.
+   */
+  increaseBudget(increase: BudgetIncrease): void {
+    const at = this.#parts.clock.now();
+    this.#increases.push({ from: at, ...increase });
+    try {
+      this.#govern(this.#rules);
+    } catch (error) {
+      this.#increases.pop();
+      throw error;
+    }
+    const { budget, byUsd, from = at, until, reason } = increase;
+    const [begins, ends] = [instantOf(from), instantOf(until)];
+    this.#events.emit('budget-increased', { at, budget, byNanos: nanosOfUsd(byUsd), from: begins, until: ends, reason });
+    const why = reason === undefined ? '' : ` (${reason})`;
+    this.#logger?.warn(
+      `governed-groq: budget "${budget}" is raised by ${formatUsd(nanosOfUsd(byUsd))} until ${formatInstant(ends)}${why}.`,
+    );
   }
 
   /** Resolves when all that has ended is booked and written. Stores that were handed in stay open. */
   async close(): Promise<void> {
+    this.#unfollow?.();
     await this.#settled('retries');
     await this.#context.usageLog.flush?.();
+    for (const sink of this.#alertSinks) await sink.flush?.();
     for (const store of this.#ownsStores) await store.close?.();
   }
 
@@ -241,26 +244,38 @@ export class Governor {
     await this.#bookkeeper.settled(including);
   }
 
-  #rulesFor(team: string | undefined): TeamRules | undefined {
-    const { teams, defaultTeam } = this.#governance;
-    const name = team ?? defaultTeam ?? (teams ? undefined : 'default');
-    if (name === undefined) return undefined;
-    let rules = this.#rules.get(name);
-    if (rules === undefined) {
-      if (teams && !Object.hasOwn(teams, name)) return undefined;
-      // Without a list of teams a name is a label, and has no rules of its own.
-      rules = teamRules(name, teams?.[name] ?? { concurrency: Infinity }, this.#governance);
-      if (this.#rules.size < MAX_LABELS || teams) this.#rules.set(name, rules);
+  #edit(given: Governance, source: GovernanceSource, { fields, issues = [] }: GovernanceEdit): void {
+    let wrong = issues;
+    try {
+      if (fields !== undefined) {
+        const rules = edited(given, source, fields);
+        wrong = fixedIssues(given, rules);
+        if (wrong.length === 0) this.#govern(rules);
+      }
+    } catch (error) {
+      if (!(error instanceof GovernanceConfigError)) throw error;
+      wrong = error.issues;
     }
-    return rules;
+    const isAccepted = wrong.length === 0;
+    this.#events.emit('governance-changed', {
+      at: this.#parts.clock.now(),
+      source: source.name,
+      accepted: isAccepted,
+      issues: wrong,
+    });
+    if (isAccepted) this.#logger?.info(`governed-groq: the rules in ${source.name} have changed and are in force.`);
+    else
+      this.#logger?.error(
+        `governed-groq: the rules in ${source.name} cannot be used, so those before stay in force:\n${issueLines(wrong)}`,
+      );
   }
 
-  #accountsOf(rule: BudgetRule): Accounts {
-    let accounts = this.#accounts.get(rule);
-    if (accounts === undefined) {
-      accounts = new Accounts(rule, this.#governance.timeZone ?? 'UTC');
-      this.#accounts.set(rule, accounts);
-    }
-    return accounts;
+  /** What is spent stays spent: it is counted under names that no limit is part of. Throws a `GovernanceConfigError`. */
+  #govern(rules: Governance): void {
+    const increases = [...(rules.increases ?? []), ...this.#increases];
+    const inForce = copyOf(defineGovernance(increases.length > 0 ? { ...rules, increases } : rules));
+    this.#rules = rules;
+    this.#rulebook = new Rulebook(inForce, this.#parts.clock);
+    this.#context = contextOf(this.#parts, inForce, this.#rulebook);
   }
 }

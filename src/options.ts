@@ -5,8 +5,11 @@ import { type ConfigIssue, GovernanceConfigError } from './errors';
 import { isTimeZone } from './budget/window';
 import type { Governance } from './governance';
 import { MAX_NANOS, NANOS_PER_USD } from './money';
+import type { GovernanceDefinition, UsableModels } from './policy/definition';
+import type { TeamNames } from './policy/usable-models';
 import { type PriceRow, isPriced, priceBook } from './price/price-book';
-import { kindOf, ruleIssues, shown } from './rule-check';
+import { instantOf } from './increases';
+import { increaseIssues, kindOf, ruleIssues, shown } from './rule-check';
 
 const MAX_USD = Math.floor(MAX_NANOS / NANOS_PER_USD);
 
@@ -127,6 +130,7 @@ const team = z.strictObject(
     ...rules,
     priority: z.optional(number('a finite number', Number.isFinite)),
     weight: z.optional(number('a number above 0', (value) => value > 0 && Number.isFinite(value))),
+    keys: z.optional(names),
   },
   { error: expectedObject('an object with rules') },
 );
@@ -141,6 +145,22 @@ const toolAllowance = z.strictObject(
   { error: expectedObject('an object with uses and secondsPerUse') },
 );
 
+const instant = z.custom<number | string>(
+  (value) => (typeof value === 'number' || typeof value === 'string') && Number.isFinite(instantOf(value)),
+  { error: expected("a time: epoch milliseconds, or ISO 8601 with a time zone, e.g. '2026-12-24T18:00:00Z'") },
+);
+const increase = z.strictObject(
+  {
+    budget: string('the name of a budget, e.g. chatbot/month'),
+    byUsd: number(`an amount in USD above 0 and up to ${MAX_USD}`, (value) => value > 0 && value <= MAX_USD),
+    until: instant,
+    from: z.optional(instant),
+    reason: z.optional(string('a text that is not empty')),
+  },
+  { error: expectedObject('an object with budget, byUsd and until') },
+);
+const callback = (what: string): z.ZodMiniType => z.custom((value) => typeof value === 'function', { error: expected(what) });
+
 const governanceShape = z.strictObject(
   {
     teams: z.optional(z.unknown()),
@@ -152,15 +172,19 @@ const governanceShape = z.strictObject(
     usageLog: z.optional(members('a UsageLog', 'record', 'summarize')),
     prices: z.optional(members('a PriceBook', 'price')),
     toolAllowance: z.optional(toolAllowance),
-    audioDuration: z.optional(
-      z.custom((value) => typeof value === 'function', { error: expected('a function that returns seconds') }),
-    ),
+    audioDuration: z.optional(callback('a function that returns seconds')),
     unpricedModels: z.optional(
       z.custom((value) => value === 'deny' || isPriceRow(value), {
         error: expected("'deny' or a price row with inputPerMillionUsd and outputPerMillionUsd"),
       }),
     ),
     keys: z.optional(members('a KeyProvider', 'key')),
+    increases: z.optional(z.array(increase, { error: expectedObject('a list of increases') })),
+    alerts: z.optional(
+      z.array(callback('a function that takes an alert, e.g. of webhookAlerts()'), {
+        error: expectedObject('a list of functions'),
+      }),
+    ),
     mode: z.optional(oneOf('enforce', 'observe')),
     onStoreFailure: z.optional(oneOf('deny', 'allow')),
     allowOperations: z.optional(
@@ -186,10 +210,32 @@ const governanceShape = z.strictObject(
 );
 
 /**
- * Checks a governance and returns it, with the names of its teams as types. Throws a `GovernanceConfigError` that lists every
- * mistake with its path and what to write instead.
+ * Checks a governance and returns it, with the names of its teams and the models of each as types. Throws a
+ * `GovernanceConfigError` that lists every mistake with its path and what to write instead.
  */
-export function defineGovernance<const Team extends string>(governance: Governance<Team>): Governance<Team> {
+export function defineGovernance<
+  const TeamAllowed,
+  const TeamDenied,
+  const OrganizationAllowed,
+  const OrganizationDenied,
+  const Known,
+>(
+  governance: GovernanceDefinition<TeamAllowed, TeamDenied, OrganizationAllowed, OrganizationDenied, Known>,
+): Governance<
+  TeamNames<TeamAllowed>,
+  // Written out, so that editors show the models themselves.
+  {
+    readonly [name in TeamNames<TeamAllowed>]: UsableModels<
+      name,
+      TeamAllowed,
+      TeamDenied,
+      OrganizationAllowed,
+      OrganizationDenied,
+      Known
+    >;
+  }
+>;
+export function defineGovernance(governance: Governance): Governance {
   const issues = governanceIssues(governance);
   if (issues.length > 0) throw new GovernanceConfigError(issues);
   return governance;
@@ -218,6 +264,7 @@ export function governanceIssues(governance: unknown): ConfigIssue[] {
   if (defaultTeam !== undefined && !Object.hasOwn(teams, defaultTeam))
     issues.push({ path: 'defaultTeam', message: `Expected one of the teams, got ${shown(defaultTeam)}` });
   if (checked.organization) issues.push(...ruleIssues('organization', checked.organization, checked));
+  issues.push(...increaseIssues(checked));
   for (const [name, options] of Object.entries(teams)) issues.push(...ruleIssues(`teams.${name}`, options, checked));
   return issues;
 }

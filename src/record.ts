@@ -47,7 +47,8 @@ export function usageRecord(
   };
   if (user !== undefined) record.user = user;
   if (tags !== undefined) record.tags = tags;
-  if (assessment.key) record.keyId = assessment.key.id;
+  const keyId = held ? held.keyId : assessment.key?.id;
+  if (keyId !== undefined) record.keyId = keyId;
   if (refusal) record.code = refusal.code;
   if (held?.stored && costNanos > held.nanos) record.overrunNanos = costNanos - held.nanos;
   if (held?.ungoverned || attempts?.ungoverned) record.ungoverned = true;

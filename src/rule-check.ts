@@ -2,10 +2,11 @@
 
 import { systemClock } from './clock';
 import type { ConfigIssue } from './errors';
-import type { BudgetOptions, Governance, RuleOptions } from './governance';
+import type { BudgetOptions, Governance, RuleOptions, TeamOptions } from './governance';
+import { instantOf } from './increases';
 import { groqPrices } from './price/groq-prices';
 import type { PriceBook } from './price/price-book';
-import { matcher } from './settings';
+import { budgetRules, matcher } from './settings';
 
 /** What kind of value it is, in words. */
 export const kindOf = (value: unknown): string => (value === null ? 'null' : Array.isArray(value) ? 'a list' : typeof value);
@@ -19,7 +20,7 @@ export const shown = (value: unknown): string => {
 const PERIOD_ORDER = { day: 0, week: 1, month: 2 } as const;
 
 /** What is wrong with a team's rules, or the organisation's, whose fields are all of the right kind. */
-export function ruleIssues(path: string, options: RuleOptions, governance: Governance): ConfigIssue[] {
+export function ruleIssues(path: string, options: RuleOptions | TeamOptions, governance: Governance): ConfigIssue[] {
   const issues: ConfigIssue[] = [];
   const prices = governance.prices ?? groqPrices;
   const unpriced = governance.unpricedModels ?? 'deny';
@@ -38,7 +39,37 @@ export function ruleIssues(path: string, options: RuleOptions, governance: Gover
   if (options.alertsAtUsd !== undefined && options.monthlyBudgetUsd === undefined) {
     issues.push({ path: `${path}.alertsAtUsd`, message: 'Needs monthlyBudgetUsd: the amounts are of the monthly budget' });
   }
+  if ('keys' in options) issues.push(...keyIssues(path, options, governance));
   return issues;
+}
+
+function keyIssues(path: string, { keys = [] }: TeamOptions, { keys: provider }: Governance): ConfigIssue[] {
+  if (provider === undefined)
+    return [{ path: `${path}.keys`, message: 'Needs governance.keys, which supplies the keys by their names' }];
+  const known = provider.list?.().map(({ id }) => id);
+  return keys.flatMap((name, index) =>
+    known === undefined || known.includes(name)
+      ? []
+      : [{ path: `${path}.keys.${index}`, message: `No key has the name ${shown(name)}. Known keys: ${known.join(', ')}` }],
+  );
+}
+
+/** What is wrong with the budgets that are raised for a time. */
+export function increaseIssues({ increases = [], teams = {}, organization }: Governance): ConfigIssue[] {
+  const rules = Object.entries(teams).flatMap(([name, team]) => budgetRules(name, `team:${name}`, team));
+  const names = [...rules, ...budgetRules('organization', 'organization', organization ?? {})].map(({ name }) => name);
+  return increases.flatMap(({ budget, from = -Infinity, until }, index): ConfigIssue[] => {
+    const path = `increases.${index}`;
+    const found = names.filter((name) => name === budget).length;
+    if (instantOf(until) <= instantOf(from))
+      return [{ path: `${path}.until`, message: 'Ends before it begins. Write a later time' }];
+    if (found === 1) return [];
+    const message =
+      found === 0
+        ? `No budget has the name ${shown(budget)}. Known budgets: ${names.join(', ') || 'none'}`
+        : `${found} budgets have the name ${shown(budget)}. Give each a name of its own`;
+    return [{ path: `${path}.budget`, message }];
+  });
 }
 
 function hasPrice(pattern: string, prices: PriceBook, at: number): boolean {

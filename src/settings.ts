@@ -2,14 +2,20 @@
 
 import type { BudgetPeriod } from './budget/window';
 import type { BudgetOptions, Governance, LimitOptions, Per, RuleOptions, TeamOptions } from './governance';
+import { raisedBy } from './increases';
 import type { LimitDemand, LimitKind } from './limit/rate-limiter';
-import { nanosOfUsd } from './money';
+import type { KeyRules } from './keys/key-provider';
+import { MAX_NANOS, nanosOfUsd } from './money';
+import { type Matcher, matcher } from './wildcards';
+
+export { type Matcher, matcher };
 
 /** A budget of a team or of the organisation. */
 export interface BudgetRule {
   readonly name: string;
-  /** `team:chatbot` or `organization`. */
+  /** `team:chatbot`, `key:chatbot-prod-web` or `organization`. */
   readonly scope: string;
+  /** With what it is raised by when the rules are made. */
   readonly limitNanos: number;
   readonly period: BudgetPeriod;
   readonly per: Per | { readonly tag: string } | undefined;
@@ -45,6 +51,8 @@ export interface TeamRules {
   /** True if a request's output must be bounded, because money or tokens are counted. */
   readonly needsBound: boolean;
   readonly clampToBudget: boolean;
+  /** The only keys that may be used; undefined if any may. */
+  readonly keys: ReadonlySet<string> | undefined;
 }
 
 /** The rules that look at one request alone. */
@@ -58,9 +66,6 @@ export interface NamedRules {
   readonly allowedTools: Matcher | undefined;
   readonly allowedServiceTiers: Matcher | undefined;
 }
-
-/** True if a name is in a list with wildcards. */
-export type Matcher = (name: string) => boolean;
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
@@ -88,11 +93,15 @@ const KIND_NAMES: Readonly<Record<LimitKind, string>> = {
 const DEFAULT_ALERTS = [0.5, 0.8, 0.95];
 const DEFAULT_TEAM_CONCURRENCY = 5;
 
-/** The rules of one team, or of calls without one, under this governance. The governance has been checked. */
-export function teamRules(name: string, team: TeamOptions, governance: Governance): TeamRules {
+/** The rules of one team, or of calls without one, under this governance at an instant. The governance has been checked. */
+export function teamRules(name: string, team: TeamOptions, governance: Governance, at: number): TeamRules {
   const organization = governance.organization ?? {};
   const scope = `team:${name}`;
-  const budgets = [...budgetRules(name, scope, team), ...budgetRules('organization', 'organization', organization)];
+  const raised = raisedBy(governance, at);
+  const budgets = [
+    ...budgetRules(name, scope, team, raised),
+    ...budgetRules('organization', 'organization', organization, raised),
+  ];
   const limits = [...limitRules(name, scope, team), ...limitRules('organization', 'organization', organization)];
   const rules = [requestRules(name, team), requestRules('organization', organization)].filter(hasRules);
   const concurrency = Object.freeze(
@@ -115,7 +124,30 @@ export function teamRules(name: string, team: TeamOptions, governance: Governanc
       limits.some(({ kind }) => kind === 'tokens' || kind === 'outputTokens') ||
       rules.some((rule) => rule.maxTokensPerRequest !== undefined || rule.defaultMaxTokens !== undefined),
     clampToBudget: team.clampToBudget ?? organization.clampToBudget ?? false,
+    keys: team.keys && new Set(team.keys),
   };
+}
+
+/** The same rules, and those of a key beside them. */
+export function withKeyRules(rules: TeamRules, key: KeyBound): TeamRules {
+  const { budgets, limits } = key;
+  return {
+    ...rules,
+    budgets: [...rules.budgets, ...budgets],
+    sharedLimits: Object.freeze([...rules.sharedLimits, ...limits]),
+    needsBound: rules.needsBound || budgets.length > 0 || limits.some(({ kind }) => kind === 'tokens'),
+  };
+}
+
+/** What a key counts for itself, whichever team uses it. */
+export interface KeyBound {
+  readonly budgets: readonly BudgetRule[];
+  readonly limits: readonly LimitDemand[];
+}
+
+export function keyBound(keyId: string, rules: KeyRules): KeyBound {
+  const [owner, scope] = [`key ${keyId}`, `key:${keyId}`];
+  return { budgets: budgetRules(owner, scope, rules), limits: limitRules(owner, scope, rules) };
 }
 
 function requestRules(owner: string, options: RuleOptions): NamedRules {
@@ -136,7 +168,12 @@ function hasRules(rules: NamedRules): boolean {
 }
 
 /** The budgets of a team or of the organisation, the monthly one first. */
-export function budgetRules(owner: string, scope: string, options: RuleOptions): BudgetRule[] {
+export function budgetRules(
+  owner: string,
+  scope: string,
+  options: RuleOptions,
+  raised: (budget: string) => number = () => 0,
+): BudgetRule[] {
   const { monthlyBudgetUsd, budgets = [], alertsAt = DEFAULT_ALERTS, alertsAtUsd } = options;
   const all: BudgetOptions[] = [...budgets];
   if (monthlyBudgetUsd !== undefined) all.unshift({ limitUsd: monthlyBudgetUsd, window: 'month' });
@@ -151,10 +188,11 @@ export function budgetRules(owner: string, scope: string, options: RuleOptions):
       ...shares.map((level) => ({ level, nanos: Math.ceil(limitNanos * level) })),
       ...inUsd.map((usd) => ({ level: limitNanos === 0 ? 0 : nanosOfUsd(usd) / limitNanos, nanos: nanosOfUsd(usd) })),
     ].sort((a, b) => a.nanos - b.nanos);
+    const name = uniqueName(budget.name ?? budgetName(owner, budget), names);
     return {
-      name: uniqueName(budget.name ?? budgetName(owner, budget), names),
+      name,
       scope,
-      limitNanos,
+      limitNanos: Math.min(MAX_NANOS, limitNanos + raised(name)),
       period: budget.window,
       per: budget.per === 'team' && scope !== 'organization' ? undefined : budget.per,
       soft: budget.soft ?? false,
@@ -200,16 +238,4 @@ function windowName(windowMs: number): string {
   if (windowMs === MINUTE_MS) return 'minute';
   if (windowMs === HOUR_MS) return 'hour';
   return windowMs === DAY_MS ? 'day' : `${windowMs} ms`;
-}
-
-/** Exact names and `*` wildcards. */
-export function matcher(patterns: readonly string[]): Matcher {
-  const exact = new Set(patterns.filter((pattern) => !pattern.includes('*')));
-  const wild = patterns.filter((pattern) => pattern.includes('*')).map(wildcard);
-  return (name) => exact.has(name) || wild.some((pattern) => pattern.test(name));
-}
-
-function wildcard(pattern: string): RegExp {
-  const parts = pattern.split(/\*+/).map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'));
-  return new RegExp(`^${parts.join('.*')}$`, 's');
 }

@@ -45,10 +45,10 @@ export async function holdBatch(
   { nanos, byModel }: BatchPlan,
   expiresAt: number,
 ): Promise<Held> {
-  const { id, at, team } = assessment;
+  const { id, at, team, key } = assessment;
   const shares = sharesOf(assessment, context, byModel);
   const accounts = shares.map(({ account }) => account);
-  const held: Held = { nanos, stored: false, accounts, outputTokens: undefined, ungoverned: false };
+  const held: Held = { id, keyId: key?.id, nanos, stored: false, accounts, outputTokens: undefined, ungoverned: false };
   if (shares.length === 0) return held;
   const lines = linesOf(shares, ({ soft, limitNanos }) => (soft || context.observe ? MAX_NANOS : limitNanos));
   const reserved = await context.budgetStore.reserve({ id, at, expiresAt, lines }).catch((error: unknown) => {

@@ -22,19 +22,24 @@ export interface KeyRequest {
   readonly at: number;
   /** The names of the only keys that the team may use, if its `keys` say so. */
   readonly among?: readonly string[] | undefined;
-  /** The key that the provider answered 401 to, when the call is to be moved to another. */
+  /** The key that the provider answered 401 to, which `report()` has been told, when the call is to be moved to another. */
   readonly rejectedKeyId?: string | undefined;
+  /** True if nothing will be sent, as in `explain()`: the answer is the same, and nothing is noted. */
+  readonly dryRun?: boolean | undefined;
 }
 
 /** What came of an attempt: answered, refused for its key, refused for now, or never answered. */
 export type KeyResult = 'ok' | 'unauthorized' | 'rate-limited' | 'unanswered';
 
-/** The attempt that a result is of. */
+/** One attempt with a key, and what came of it. */
 export interface KeyAttempt {
   readonly callId: string;
   readonly at: number;
   /** As `key()` returned it. */
   readonly key: ApiKey;
+  readonly result: KeyResult;
+  /** Until when the provider asked for a rest, epoch milliseconds. */
+  readonly retryAt?: number | undefined;
   /** Of the answer, if there was one. */
   readonly status?: number | undefined;
 }
@@ -48,6 +53,8 @@ export interface ListedKey {
   /** A short hash of the secret, to tell keys apart by; undefined until the secret has been read. */
   readonly fingerprint?: string | undefined;
   readonly state?: KeyState | undefined;
+  /** The fingerprint of a newer secret of the same name, while it proves itself or after it was refused. */
+  readonly nextFingerprint?: string | undefined;
   /** Epoch milliseconds. */
   readonly notBefore?: number | undefined;
   readonly retireAfter?: number | undefined;
@@ -55,7 +62,7 @@ export interface ListedKey {
 
 /**
  * - `waiting`: its time has not come;
- * - `proving`: new, and one call is or will be trying it;
+ * - `proving`: no call of this process has been answered with it yet;
  * - `active`: takes calls;
  * - `standby`: works, and takes calls only if the newer one fails;
  * - `quarantined`: the provider answered 401, or its secret cannot be read;
@@ -67,10 +74,15 @@ export type KeyState = 'waiting' | 'proving' | 'active' | 'standby' | 'quarantin
 export interface KeyProvider {
   /** Called once per call, and once more after a 401. `undefined` means that there is none, which refuses the call. */
   key(attempt: KeyRequest): ApiKey | undefined | Promise<ApiKey | undefined>;
-  /** Called after each attempt, so that a bad key can be rested until `retryAt`. */
-  report?(keyId: string, result: KeyResult, retryAt?: number, attempt?: KeyAttempt): void;
-  /** The names of the keys, for reports. */
-  list?(): readonly ListedKey[];
+  /** Called after each attempt that the provider answered. `retryAt` is when a 429 said to come back. (Three arguments, no more.) */
+  report?(keyId: string, result: Exclude<KeyResult, 'unanswered'>, retryAt?: number): void;
+  /**
+   * Called after each attempt, also one that was never answered, with all that is known of it; after a 401 before `key()` is asked
+   * for another. For providers that must tell the secrets of one name apart; `keyRegistry` goes by this and has no `report`.
+   */
+  attempted?(attempt: KeyAttempt): void;
+  /** The keys as they are at an instant, default now; for reports. One row per name. */
+  list?(at?: number): readonly ListedKey[];
 }
 
 /** Whether a provider's answer is a key that can be sent: a name and a secret, neither empty. */

@@ -1,5 +1,5 @@
 import { chosenModels, isSystem } from '../sdk/tools';
-import { matcher } from '../settings';
+import { matcher } from '../wildcards';
 import { checkNames } from './names';
 import { type Policy, type PolicyCall, allow, deny } from './policy';
 

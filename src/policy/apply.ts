@@ -1,11 +1,10 @@
 import type { Assessment } from '../assessment';
 import type { Context } from '../context';
-import { NoKeyError, PolicyDeniedError, StoreError } from '../errors';
-import { isKey } from '../keys/key-provider';
+import { PolicyDeniedError } from '../errors';
 import type { Decision, PolicyCall } from './policy';
 
 /** The call as policies see it. */
-export function policyCall(assessment: Assessment): PolicyCall {
+export function policyCall(assessment: Assessment, context: Context): PolicyCall {
   const { id, at, team, binding, operation, model, request } = assessment;
   let body: Readonly<Record<string, unknown>> | undefined;
   return {
@@ -19,16 +18,19 @@ export function policyCall(assessment: Assessment): PolicyCall {
     get body() {
       return (body ??= deepFreeze(request.body?.toObject() ?? {}));
     },
+    budgets: () => context.budgetsOf(assessment),
   };
 }
 
 /**
- * Asks the user's policies and the key provider. False if the assessment has ended in a refusal. `recheck` applies the built-in
+ * Asks the user's policies. False if the assessment has ended in a refusal. `recheck` applies the built-in
  * rules to what an amendment has made of the request, and says the same.
  */
 export async function applyPolicies(assessment: Assessment, context: Context, recheck: () => boolean): Promise<boolean> {
   for (const policy of context.policies) {
-    const decision = await decisionOf(policy.name, assessment, () => policy.check(policyCall(assessment)));
+    const decision = await decisionOf(policy.name, assessment, context.observe, () =>
+      policy.check(policyCall(assessment, context)),
+    );
     assessment.steps.push({
       rule: policy.name,
       action: decision.action,
@@ -47,15 +49,20 @@ export async function applyPolicies(assessment: Assessment, context: Context, re
     );
     if (!context.observe) return false;
   }
-  return context.keys === undefined || (await chooseKey(assessment, context)) || context.observe;
+  return true;
 }
 
-async function decisionOf(name: string, { request }: Assessment, check: () => Decision | Promise<Decision>): Promise<Decision> {
+async function decisionOf(
+  name: string,
+  { request }: Assessment,
+  observe: boolean,
+  check: () => Decision | Promise<Decision>,
+): Promise<Decision> {
   try {
     const decision: unknown = await check();
     const action: unknown = typeof decision === 'object' && decision !== null ? Reflect.get(decision, 'action') : undefined;
     if (action === 'allow' || action === 'deny') return decision as Decision;
-    if (action === 'amend') return amended(decision as Extract<Decision, { action: 'amend' }>, request);
+    if (action === 'amend') return amended(decision as Extract<Decision, { action: 'amend' }>, request, observe);
     return { action: 'deny', reason: `check() must return allow(), deny(reason) or amend(changes, reason).` };
   } catch {
     // What was thrown may quote the prompt, so it is not repeated.
@@ -63,28 +70,19 @@ async function decisionOf(name: string, { request }: Assessment, check: () => De
   }
 }
 
-function amended(decision: Extract<Decision, { action: 'amend' }>, { body }: Assessment['request']): Decision {
+function amended(
+  decision: Extract<Decision, { action: 'amend' }>,
+  { body }: Assessment['request'],
+  observe: boolean,
+): Decision {
   const { changes } = decision as { changes: unknown };
   if (typeof changes !== 'object' || changes === null || Array.isArray(changes)) {
     return { action: 'deny', reason: 'amend(changes, reason) needs an object of fields to change.' };
   }
   if (body === undefined) return { action: 'deny', reason: 'amend() found no body whose fields could be changed.' };
-  for (const [field, value] of Object.entries(changes)) body.set(field, value);
+  // What is only observed is sent as it is, and costs what that costs.
+  if (!observe) for (const [field, value] of Object.entries(changes)) body.set(field, value);
   return decision;
-}
-
-async function chooseKey(assessment: Assessment, context: Context): Promise<boolean> {
-  const { id: callId, team, model, operation } = assessment;
-  try {
-    const key = await context.keys?.key({ callId, team, model, operation: operation?.name ?? '', at: assessment.at });
-    assessment.key = isKey(key) ? key : undefined;
-    if (assessment.key !== undefined) return true;
-    assessment.refusals.push(new NoKeyError(assessment.subject));
-  } catch (error) {
-    assessment.refusals.push(new StoreError({ ...assessment.subject, store: 'keys', cause: error }));
-    context.events.emit('store-unavailable', { at: assessment.at, store: 'keys', during: 'key', callId, error });
-  }
-  return false;
 }
 
 function deepFreeze<T>(value: T): T {

@@ -1,5 +1,21 @@
 import type { UsageRecord } from '../usage/usage-log';
 
+/** A budget that a call counts in, as it stands when the policy asks. */
+export interface CallBudget {
+  /** E.g. `chatbot/month`. */
+  readonly name: string;
+  readonly limitNanos: number;
+  readonly spentNanos: number;
+  /** Set aside for calls under way. */
+  readonly heldNanos: number;
+  /** Share of the limit that is spent or held, 1 for all of it; `Infinity` for a limit of 0 that something was spent of. */
+  readonly used: number;
+  /** A soft budget warns and refuses nothing. */
+  readonly soft: boolean;
+  /** When its window ends, epoch milliseconds. */
+  readonly resetsAt: number;
+}
+
 /** The call that a policy decides on. Read-only: what is seen here is what is sent, unless a policy amends it. */
 export interface PolicyCall {
   readonly id: string;
@@ -14,6 +30,11 @@ export interface PolicyCall {
   readonly body: Readonly<Record<string, unknown>>;
   /** When the call was opened, epoch milliseconds. */
   readonly at: number;
+  /**
+   * The budgets that the call counts in, but those of its key, which is chosen later. Asks the budget store each time. Rejects
+   * if that cannot be asked.
+   */
+  budgets(): Promise<readonly CallBudget[]>;
 }
 
 /** What a policy says. Plain data, so that decisions can be listed, compared and tested without a transport. */

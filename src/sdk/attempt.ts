@@ -120,7 +120,7 @@ async function advised(call: Call, attempts: Attempts, response: Response, advic
   const { status } = response;
   const isMended =
     status === 401
-      ? await attempts.moveKey()
+      ? await call.moveKey()
       : (status === 413 || status === 429) && (await attempts.lowerOutput(() => errorMessage(response)));
   if (isMended) return withHeaders(response, { 'x-should-retry': 'true', 'retry-after-ms': '0' });
   const mayNeverFit = advice === 'retry-now' && status === 429 && call.kind !== 'free';

@@ -19,11 +19,13 @@ function provided(keys: KeyProvider, maxRetries = 2): ReturnType<typeof scene> {
 describe('a key', () => {
   it('from a provider is what is sent, and its name what is recorded', async () => {
     const asked: KeyRequest[] = [];
-    const { client, mock, records } = provided({ key: (request) => (asked.push(request), FIRST) });
+    const { client, mock, records, clock } = provided({ key: (request) => (asked.push(request), FIRST) });
     await client.chat.completions.create(params);
     expect(mock.calls.map(({ headers }) => headers['authorization'])).toEqual([print(FIRST.secret)]);
     expect(records).toMatchObject([{ keyId: 'first' }]);
-    expect(asked).toEqual([{ at: clock0, callId: records[0]?.id, team: 'a', model: MODEL, operation: 'chat.completions' }]);
+    expect(asked).toEqual([
+      { callId: records[0]?.id, team: 'a', model: MODEL, operation: 'chat.completions', at: clock.now() },
+    ]);
   });
 
   it('may come later', async () => {

@@ -222,6 +222,7 @@ describe('the policies that come along', () => {
       operation: 'chat.completions',
       model: MODEL,
       body: {},
+      budgets: () => Promise.resolve([]),
       ...call,
     });
 

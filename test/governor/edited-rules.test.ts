@@ -1,0 +1,216 @@
+// Rules from a file that is edited while calls go on.
+import { mkdtempSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { BudgetExceededError, GovernanceConfigError } from '../../src/errors';
+import type { GovernanceChanged } from '../../src/events';
+import type { Governance } from '../../src/governance';
+import { governanceFromFile } from '../../src/governance-file';
+import { Governor } from '../../src/governor';
+import { GovernedGroq } from '../../src/client';
+import { type ManualClock, manualClock } from '../../src/testing/manual-clock';
+import { mockGroq } from '../../src/testing/mock-groq';
+import { MESSAGES, MODEL, type Scene, holdOf, rejection, scene, until } from './support';
+
+const OTHER = 'openai/gpt-oss-120b';
+const params = { model: MODEL, messages: MESSAGES, max_completion_tokens: 100 };
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'rules-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const file = (name = 'rules.yaml'): string => join(folder, name);
+
+interface Watched extends Scene {
+  readonly changes: GovernanceChanged[];
+  /** Writes the file, lets it be looked at, and waits until something came of it. */
+  edit(text: string | undefined, isTold?: boolean): Promise<void>;
+}
+
+function watched(text: string, beside: Governance = {}, team = 'chatbot'): Watched {
+  writeFileSync(file(), text);
+  const clock: ManualClock = manualClock(Date.parse('2026-11-10T12:00:00Z'));
+  const governance = { ...governanceFromFile(file(), { watch: true, clock }), ...beside, clock };
+  const made = scene(governance, { team });
+  const changes: GovernanceChanged[] = [];
+  made.governor.on('governance-changed', (change) => void changes.push(change));
+  return {
+    ...made,
+    clock,
+    changes,
+    async edit(edited, isTold = true) {
+      const before = changes.length;
+      if (edited === undefined) unlinkSync(file());
+      else writeFileSync(file(), edited);
+      for (let looks = 0; looks < 3; looks++) await clock.advance(500);
+      if (isTold) await until(() => changes.length > before);
+    },
+  };
+}
+
+const CHATBOT = `teams:\n  chatbot:\n    allowedModels: ['${MODEL}']\n    monthlyBudgetUsd: 0.01\n`;
+
+describe('an edit', () => {
+  it('is in force for calls that begin after it', async () => {
+    const { client, edit, changes } = watched(CHATBOT);
+    await client.chat.completions.create(params);
+    expect((await rejection(client.chat.completions.create({ ...params, model: OTHER }))).message).toMatch(
+      /not in allowedModels/,
+    );
+    await edit(CHATBOT.replace(`['${MODEL}']`, `['${MODEL}', '${OTHER}']`));
+    await client.chat.completions.create({ ...params, model: OTHER });
+    expect(changes).toMatchObject([{ source: file(), accepted: true, issues: [] }]);
+  });
+
+  it('adds and removes teams', async () => {
+    const { client, edit } = watched(CHATBOT);
+    expect(await rejection(client.withTeam('new').chat.completions.create(params))).toMatchObject({ code: 'unknown-team' });
+    await edit('teams: { new: { rateLimitRPM: 10 } }');
+    await client.withTeam('new').chat.completions.create(params);
+    expect(await rejection(client.chat.completions.create(params))).toMatchObject({ code: 'unknown-team' });
+  });
+
+  it('of a limit keeps what was spent', async () => {
+    const { client, edit, governor, mock } = watched(CHATBOT);
+    mock.reply('chat.completions', { usage: { prompt_tokens: 100, completion_tokens: 100 } }).times(2);
+    await client.chat.completions.create(params);
+    const spent = 100 * 75 + 100 * 300;
+    await edit(CHATBOT.replace('0.01', String((spent + holdOf(100)) / 1e9)));
+    await client.chat.completions.create(params);
+    await edit(CHATBOT.replace('0.01', String((2 * spent + holdOf(100) - 1) / 1e9)));
+    const error = await rejection(client.chat.completions.create(params));
+    expect(error).toBeInstanceOf(BudgetExceededError);
+    expect(error).toMatchObject({ spentNanos: 2 * spent, limitNanos: 2 * spent + holdOf(100) - 1 });
+    expect(await governor.reconcile()).toMatchObject({ gaps: [], live: [], expired: [] });
+  });
+
+  it('of a rate limit counts what was used', async () => {
+    const limited = 'teams: { chatbot: { rateLimitRPM: 1 } }\nqueueTimeoutMs: 0\n';
+    const { client, edit } = watched(limited);
+    await client.chat.completions.create(params);
+    expect(await rejection(client.chat.completions.create(params))).toMatchObject({ code: 'rate-limit-wait' });
+    await edit(limited.replace('1 }', '2 }'));
+    await client.chat.completions.create(params);
+    expect(await rejection(client.chat.completions.create(params))).toMatchObject({ code: 'rate-limit-wait' });
+  });
+
+  it('changes nothing for a call under way', async () => {
+    const { client, edit, mock, governor, records } = watched(CHATBOT);
+    let answer = (): void => {};
+    mock.reply('chat.completions', async () => {
+      await new Promise<void>((resolve) => (answer = resolve));
+      return { usage: { prompt_tokens: 10, completion_tokens: 10 } };
+    });
+    const call = client.chat.completions.create(params).then((completion) => completion.model);
+    await until(() => mock.calls.length === 1);
+    await edit(`teams: { chatbot: { allowedModels: ['${OTHER}'], monthlyBudgetUsd: 0 } }`);
+    answer();
+    expect(await call).toBe(MODEL);
+    await governor.report();
+    expect(records).toMatchObject([{ costNanos: 10 * 75 + 10 * 300 }]);
+    expect(await governor.reconcile()).toMatchObject({ gaps: [], live: [] });
+  });
+
+  it.each([
+    ['that is no YAML', 'teams: [', /cannot be read at line/],
+    ['that is empty', '\n', /is empty/],
+    ['that is no object', 'teams', /Expected an object/],
+    ['with an unknown field', 'team: {}', /Unknown field/],
+    ['with a limit below 0', 'teams: { chatbot: { monthlyBudgetUsd: -1 } }', /Expected an amount/],
+    ['with a model that has no price', "teams: { chatbot: { allowedModels: ['no/model'] } }", /has no price/],
+    ['of what a governor keeps', `${CHATBOT}storeTimeoutMs: 5`, /Cannot change while the program runs/],
+    ['that removes the file', undefined, /cannot be read/],
+  ])('%s keeps the old rules and says so', async (_, text, message) => {
+    const { client, edit, changes, lines } = watched(CHATBOT);
+    await client.chat.completions.create(params);
+    await edit(text);
+    expect(changes).toMatchObject([{ accepted: false, issues: [{ message: expect.stringMatching(message) as string }] }]);
+    expect(lines.filter(({ level }) => level === 'error')).toMatchObject([
+      { text: expect.stringMatching(/cannot be used, so those before stay in force/) as string },
+    ]);
+    await client.chat.completions.create(params);
+    expect(await rejection(client.chat.completions.create({ ...params, model: OTHER }))).toMatchObject({
+      code: 'model-not-allowed',
+    });
+    await edit(CHATBOT.replace(`['${MODEL}']`, `['${OTHER}']`));
+    await client.chat.completions.create({ ...params, model: OTHER });
+    expect(changes.map(({ accepted }) => accepted)).toEqual([false, true]);
+  });
+
+  it('leaves alone what the program itself has set', async () => {
+    const { client, edit } = watched(`${CHATBOT}mode: enforce\n`, { mode: 'observe' });
+    await client.chat.completions.create({ ...params, model: OTHER });
+    await edit(`${CHATBOT}mode: enforce\norganization: { monthlyBudgetUsd: 0 }\n`);
+    await client.chat.completions.create({ ...params, model: OTHER });
+  });
+
+  it('may go from no rules to rules, and back', async () => {
+    const { client, edit, mock } = watched('holdTimeoutMs: 60000\n', {}, 'anybody');
+    await client.chat.completions.create(params);
+    await edit('organization: { monthlyBudgetUsd: 0 }');
+    expect(await rejection(client.chat.completions.create(params))).toMatchObject({ code: 'budget-exceeded' });
+    await edit('holdTimeoutMs: 60000\n');
+    await client.chat.completions.create(params);
+    expect(mock.calls).toHaveLength(2);
+  });
+
+  it('that changes nothing is not told', async () => {
+    const { edit, changes } = watched(CHATBOT);
+    await edit(CHATBOT, false);
+    expect(changes).toEqual([]);
+  });
+
+  it('is not followed once the governor is closed', async () => {
+    const { edit, changes, governor } = watched(CHATBOT);
+    await governor.close();
+    await edit('teams: {}', false);
+    expect(changes).toEqual([]);
+  });
+});
+
+describe('governanceFromFile()', () => {
+  it('reads JSON, with prices and a usage log in their plain forms', async () => {
+    const log = file('usage.jsonl');
+    const row = { inputPerMillionUsd: 1, outputPerMillionUsd: 2 };
+    const rules = { teams: { a: { allowedModels: ['own/model'] } }, prices: { overrides: { 'own/model': row } } };
+    writeFileSync(file('rules.json'), JSON.stringify({ ...rules, usageLog: { jsonl: log } }));
+    const { fetch } = mockGroq();
+    const client = new GovernedGroq({
+      apiKey: 'gsk_client',
+      fetch,
+      team: 'a',
+      governance: governanceFromFile(file('rules.json')),
+    });
+    await client.chat.completions.create({ ...params, model: 'own/model' });
+    await client.governor.close();
+    const again = new Governor(governanceFromFile(file('rules.json')));
+    expect((await again.report({ from: 0 })).total).toMatchObject({ calls: 1, topModel: 'own/model' });
+  });
+
+  it.each([
+    ['rules.toml', '', /\.json, \.yaml or \.yml/],
+    ['rules.json', '[]', /Expected an object/],
+    ['rules.json', '{"teams": {"a": {"rateLimitRPM": "60"}}}', /teams\.a\.rateLimitRPM/],
+    ['rules.json', '{"prices": {"override": {}}}', /prices: In a file: unknown option/],
+    ['missing.json', undefined, /cannot be read/],
+  ])('says of %s what is wrong: %s', (name, text, message) => {
+    if (text !== undefined) writeFileSync(file(name), text);
+    const read = (): Governance => governanceFromFile(file(name));
+    expect(read).toThrow(GovernanceConfigError);
+    expect(read).toThrow(message);
+  });
+
+  it('does not quote the file when it cannot be read', () => {
+    writeFileSync(file('rules.json'), '{"secret": gsk_SECRET}');
+    expect(() => governanceFromFile(file('rules.json'))).toThrow(/^(?!.*gsk_)/s);
+  });
+
+  it('leaves what prices and keys of the program decide to where both are there', () => {
+    writeFileSync(file(), "teams: { a: { allowedModels: ['own/model'], keys: [k] } }");
+    const fields = governanceFromFile(file());
+    expect(() => new Governor(fields)).toThrow(/has no price[\s\S]*Needs governance\.keys/);
+  });
+});
