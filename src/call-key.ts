@@ -96,6 +96,7 @@ async function askForKey(
     at: clock.now(),
     ...(among && { among: [...among] }),
     ...(rejectedKeyId !== undefined && { rejectedKeyId }),
+    ...(assessment.tracing && { dryRun: true }),
   });
   return isKey(key) && (among === undefined || among.has(key.id)) ? key : undefined;
 }

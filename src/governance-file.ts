@@ -3,7 +3,9 @@ import { DATA_FILE, parseConfig } from './config-text';
 import { type ConfigIssue, GovernanceConfigError } from './errors';
 import type { Governance } from './governance';
 import { type GovernanceEdit, type GovernanceSource, fromSource } from './governance-source';
+import type { KeyEntry } from './keys/key-entry';
 import type { KeyProvider } from './keys/key-provider';
+import { type KeyRegistry, keyRegistry } from './keys/key-registry';
 import { checkOptionNames } from './option-names';
 import { defineGovernance } from './options';
 import { fileSystem } from './platform';
@@ -23,7 +25,8 @@ export interface GovernanceFileOptions {
 
 /**
  * Reads a governance from a JSON or YAML file. Beside what is plain data anyway, a file may say `prices: { overrides }` for
- * `priceBook({ base: groqPrices, overrides })` and `usageLog: { jsonl: path }` for `jsonlUsageLog(path)`. What a file cannot hold (stores, policies, key providers of your own) goes beside
+ * `priceBook({ base: groqPrices, overrides })`, `usageLog: { jsonl: path }` for `jsonlUsageLog(path)`, and `keys` as `keyRegistry()`
+ * takes them. What a file cannot hold (stores, policies, key providers of your own) goes beside
  * it: `{ ...governanceFromFile(path), ...redisBackend({ client }) }`. With `watch`, an edit is in force for calls that begin after
  * it; a broken one changes nothing and is told as a `governance-changed` event and to the client's logger. What was spent stays
  * spent. Throws a `GovernanceConfigError` that lists every mistake, also if the file cannot be read.
@@ -96,7 +99,7 @@ class WatchedFile implements GovernanceSource {
       const text = read(this.name);
       if (text === this.#text) return;
       this.#text = text;
-      edit = { fields: fieldsOf(this.name, text, this.#parts) };
+      edit = { fields: fieldsOf(this.name, text, this.#parts), undo: this.#parts.apply() };
     } catch (error) {
       this.#text = '';
       edit = { issues: error instanceof GovernanceConfigError ? error.issues : [unexpected(this.name)] };
@@ -151,7 +154,7 @@ function fieldsOf(path: string, text: string, parts: Parts = new Parts()): Gover
     throw new GovernanceConfigError([{ path, message: 'Expected an object with teams, organization and the like' }]);
   const fields = parts.madeFrom(written);
   // Prices and keys may come from the program; what is wrong with them together is found when both are there.
-  defineGovernance({ prices: ANY_PRICE, keys: ANY_KEY, ...fields });
+  defineGovernance({ prices: ANY_PRICE, ...fields, keys: parts.keysToBe ?? ANY_KEY });
   return fields;
 }
 
@@ -176,6 +179,12 @@ const MAKING: Making = {
 /** The objects made from the plain forms of one file. A form that an edit leaves as it is keeps its object. */
 class Parts {
   readonly #made: Map<string, { readonly written: string; readonly part: unknown }> = new Map();
+  /** Lives as long as the file is followed: what its keys have proved outlives an edit. */
+  #registry: KeyRegistry | undefined;
+  #entries: readonly KeyEntry[] = [];
+  #entriesToBe: readonly KeyEntry[] = [];
+  /** The keys as they will be if the edit is used. */
+  keysToBe: KeyRegistry | undefined;
 
   /** Throws a `GovernanceConfigError` that names the field. */
   madeFrom(written: object): Governance {
@@ -183,7 +192,34 @@ class Parts {
     for (const [field, make] of Object.entries(MAKING)) {
       if (fields[field] !== undefined) fields[field] = this.#part(field, fields[field], make);
     }
+    if (fields['keys'] === undefined) this.keysToBe = undefined;
+    else fields['keys'] = this.#keysFrom(fields['keys'] as readonly KeyEntry[] | Readonly<Record<string, string>>);
     return fields;
+  }
+
+  /** Makes the keys those of the file as it was read last; the returned function makes them what they were. */
+  apply(): () => void {
+    const before = this.#entries;
+    this.#replace(this.#entriesToBe);
+    return () => this.#replace(before);
+  }
+
+  #keysFrom(written: readonly KeyEntry[] | Readonly<Record<string, string>>): KeyRegistry {
+    this.keysToBe = keyRegistry(written);
+    this.#entriesToBe = entriesOf(written);
+    if (this.#registry === undefined) {
+      this.#registry = this.keysToBe;
+      this.#entries = this.#entriesToBe;
+    }
+    return this.#registry;
+  }
+
+  #replace(entries: readonly KeyEntry[]): void {
+    const registry = this.#registry;
+    if (registry === undefined || JSON.stringify(entries) === JSON.stringify(this.#entries)) return;
+    for (const { name } of this.#entries) if (!entries.some((entry) => entry.name === name)) registry.remove(name);
+    for (const entry of entries) registry.add(entry);
+    this.#entries = entries;
   }
 
   #part(field: string, written: unknown, make: (written: unknown) => unknown): unknown {
@@ -200,6 +236,10 @@ class Parts {
     }
   }
 }
+
+const entriesOf = (written: readonly KeyEntry[] | Readonly<Record<string, string>>): readonly KeyEntry[] =>
+  isList(written) ? written : Object.entries(written).map(([name, secret]) => ({ name, secret }));
+const isList = <T>(value: readonly T[] | Readonly<Record<string, string>>): value is readonly T[] => Array.isArray(value);
 
 function only(written: unknown, names: readonly string[]): Readonly<Record<string, unknown>> {
   checkOptionNames('In a file', written, names);

@@ -5,8 +5,13 @@ import type { Governance } from './governance';
 
 /** What an edit made of the rules, or what is wrong with it. */
 export type GovernanceEdit =
-  | { readonly fields: Governance; readonly issues?: undefined }
-  | { readonly issues: readonly ConfigIssue[]; readonly fields?: undefined };
+  | {
+      readonly fields: Governance;
+      readonly issues?: undefined;
+      /** Called if the rules cannot be used after all. */
+      undo?(): void;
+    }
+  | { readonly issues: readonly ConfigIssue[]; readonly fields?: undefined; readonly undo?: undefined };
 
 /** Where fields of a governance come from, and how to hear of edits. */
 export interface GovernanceSource {

@@ -13,6 +13,7 @@ import type { AlertSink, BudgetIncrease, Governance } from './governance';
 import { type GovernanceEdit, type GovernanceSource, edited, fixedIssues, sourceOf } from './governance-source';
 import { idSource } from './id';
 import { instantOf } from './increases';
+import { type KeyReport, keyReport } from './key-report';
 import { memoryRateLimiter } from './limit/memory';
 import { formatUsd, nanosOfUsd } from './money';
 import { defineGovernance } from './options';
@@ -201,6 +202,17 @@ export class Governor {
     return report(this.#context, this.#rules.timeZone ?? 'UTC', query);
   }
 
+  /**
+   * Each key with its use today, from the usage log and so over all processes that share it, and with whether it is safe to
+   * delete. Without a key provider, the keys that the log knows.
+   */
+  async keys(): Promise<readonly KeyReport[]> {
+    await this.#settled();
+    await this.#context.usageLog.flush?.();
+    const inFlight = (keyId: string): number => this.#parts.keysInUse.get(keyId) ?? 0;
+    return keyReport(this.#context, inFlight, { timeZone: this.#rules.timeZone });
+  }
+
   /** Live and expired holds, and where the counters and the log disagree, once all that has ended is booked. */
   async reconcile(): Promise<Reconciliation> {
     await this.#settled();
@@ -244,7 +256,7 @@ export class Governor {
     await this.#bookkeeper.settled(including);
   }
 
-  #edit(given: Governance, source: GovernanceSource, { fields, issues = [] }: GovernanceEdit): void {
+  #edit(given: Governance, source: GovernanceSource, { fields, issues = [], undo }: GovernanceEdit): void {
     let wrong = issues;
     try {
       if (fields !== undefined) {
@@ -257,6 +269,7 @@ export class Governor {
       wrong = error.issues;
     }
     const isAccepted = wrong.length === 0;
+    if (!isAccepted) undo?.();
     this.#events.emit('governance-changed', {
       at: this.#parts.clock.now(),
       source: source.name,

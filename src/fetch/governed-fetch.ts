@@ -119,9 +119,12 @@ async function govern(setting: Setting, input: string | URL | Request, init?: Re
     if (refusals === 'response' && isGovernanceError(error)) return refusalResponse(error, url.href);
     throw error;
   }
-  // The key is not for strangers, to whom only observe mode lets a request out.
-  const secret = call.isForeign ? undefined : call.secret;
-  return sent(call, outgoing.send(transport, { body: call.body, secret }), signal);
+  const attempt = (): Promise<Response> => {
+    // The key is not for strangers, to whom only observe mode lets a request out.
+    const secret = call.isForeign ? undefined : call.secret;
+    return outgoing.send(transport, { body: call.body, secret });
+  };
+  return sent(call, attempt(), signal, call.body !== undefined || outgoing.isRepeatable ? attempt : undefined);
 }
 
 // The files of batches, which the call may have to read, with the key that it was made with.
@@ -174,8 +177,16 @@ async function glance(base: URL, input: string | URL | Request, init: RequestIni
   }
 }
 
-/** Tells the call how its attempt goes, from now to the end of the answer's body. */
-async function sent(call: Call, answer: Promise<Response>, signal: AbortSignal | null | undefined): Promise<Response> {
+/**
+ * Tells the call how its attempt goes, from now to the end of the answer's body. `again` makes the attempt once more, if the key
+ * was refused and there is another.
+ */
+async function sent(
+  call: Call,
+  answer: Promise<Response>,
+  signal: AbortSignal | null | undefined,
+  again?: () => Promise<Response>,
+): Promise<Response> {
   const { attempts } = call;
   attempts?.departed();
   let response: Response;
@@ -188,9 +199,24 @@ async function sent(call: Call, answer: Promise<Response>, signal: AbortSignal |
   }
   const advice = attempts?.answered(response, () => errorMessage(response));
   if (response.ok) return metered(call, await call.handOver(response), signal);
+  if (response.status === 401 && again && (await movesOn(call, signal))) {
+    void response.body?.cancel().catch(() => {});
+    return sent(call, again(), signal);
+  }
   if (response.status === 400 && !call.pricedByRequest) void bookGenerated(call, response);
   else call.failed(undefined, 'error');
   return advice === 'surface' ? withHeaders(response, { 'x-should-retry': 'false' }) : response;
+}
+
+/** Moves the call to another key and waits for its turn. False if it ends with the answer that it has. */
+async function movesOn(call: Call, signal: AbortSignal | null | undefined): Promise<boolean> {
+  try {
+    if (!(await untilAborted(call.moveKey(), signal, () => {}))) return false;
+    await call.attempts?.begin(signal ?? undefined);
+    return signal?.aborted !== true;
+  } catch {
+    return false;
+  }
 }
 
 function outcomeOf(error: unknown, signal: AbortSignal | null | undefined): CallOutcome {

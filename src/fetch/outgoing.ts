@@ -77,6 +77,11 @@ export class Outgoing {
     return transport(this.#request ?? this.url.href, init);
   }
 
+  /** True if it can be sent a second time as it is. */
+  get isRepeatable(): boolean {
+    return !(this.#body instanceof ReadableStream) && !this.#request?.body;
+  }
+
   /** For requests of the same caller. */
   get authorization(): string | undefined {
     return this.#headers?.get('authorization') ?? undefined;

@@ -100,14 +100,18 @@ export function mentionsHeader(headers: unknown, wanted: string): boolean {
  * Tells the call how the attempt that has just been handed to the transport goes. A retry that the SDK will make is told not to
  * wait, or not to happen.
  */
-export function send(call: Call, answer: Promise<Response>): Promise<Response> {
+export function send(
+  call: Call,
+  answer: Promise<Response>,
+  signal: AbortSignal | null | undefined,
+): Promise<Response> {
   const { attempts } = call;
   if (!attempts) return answer;
   attempts.departed();
   return answer.then(
     (response) => {
       const advice = attempts.answered(response, () => errorMessage(response));
-      return response.ok ? call.handOver(response) : advised(call, attempts, response, advice);
+      return response.ok ? call.handOver(response) : untilAborted(advised(call, attempts, response, advice), signal, () => {});
     },
     (error: unknown) => {
       attempts.lost(!neverSent(error));
