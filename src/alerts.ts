@@ -1,4 +1,4 @@
-import type { Account } from './budget/accounts';
+import { type Account, ruleOf } from './budget/accounts';
 import type { BudgetState } from './budget/budget-store';
 import { runsOutAt } from './budget/forecast';
 import { formatInstant } from './errors';
@@ -36,6 +36,7 @@ export class Alerts {
    * what this call has just added; what an account had before it was first seen gives no alert.
    */
   look(team: string, accounts: readonly Account[], states: readonly BudgetState[], at: number, booked: number): void {
+    if (this.#events.has('budget-changed')) this.#tell(accounts, states, at);
     for (const state of states) {
       if (state.toldNanos !== undefined && state.toldNanos >= state.spentNanos) continue;
       const account = accounts.find(({ name }) => name === state.account);
@@ -60,6 +61,27 @@ export class Alerts {
           runsOutAt: runsOutAt({ spentNanos: state.spentNanos, limitNanos: rule.limitNanos, window }, at),
         });
       }
+    }
+  }
+
+  #tell(accounts: readonly Account[], states: readonly BudgetState[], at: number): void {
+    for (const { account, spentNanos, heldNanos, resetsAt } of states) {
+      const rule = ruleOf(accounts, account);
+      if (rule === undefined) continue;
+      const { name, scope, per, limitNanos, period, soft } = rule;
+      this.#events.emit('budget-changed', {
+        at,
+        budget: name,
+        scope,
+        account,
+        split: per !== undefined,
+        spentNanos,
+        heldNanos,
+        limitNanos,
+        resetsAt,
+        rolling: typeof period !== 'string',
+        soft,
+      });
     }
   }
 

@@ -217,7 +217,7 @@ export class Governor {
   async reconcile(): Promise<Reconciliation> {
     await this.#settled();
     await this.#context.usageLog.flush?.();
-    return reconcile(this.#context, this.#rulebook.all);
+    return reconcile(this.#context, this.#rulebook);
   }
 
   /**

@@ -15,6 +15,8 @@ export class Rulebook {
   readonly #accounts: WeakMap<BudgetRule, Accounts> = new WeakMap();
   readonly #keys: WeakMap<KeyRules, Map<string, KeyBound>> = new WeakMap();
   #keyed: WeakMap<TeamRules, Map<KeyBound, TeamRules>> = new WeakMap();
+  /** What keys count for themselves, as far as they have been used. */
+  readonly #bounds: Map<string, KeyBound> = new Map();
   #from = -Infinity;
   #until: number;
 
@@ -28,6 +30,11 @@ export class Rulebook {
   /** What has been asked for so far, and all teams that the governance names. */
   get all(): readonly TeamRules[] {
     return [...this.#teams.values()];
+  }
+
+  /** The budgets of keys that have been used. */
+  get keyBudgets(): readonly (readonly [keyId: string, budgets: readonly BudgetRule[]])[] {
+    return [...this.#bounds].map(([keyId, { budgets }]) => [keyId, budgets] as const);
   }
 
   /** The rules for a team's name; undefined if it is unknown, or missing where one is needed. */
@@ -50,6 +57,7 @@ export class Rulebook {
   withKey(rules: TeamRules, { id, rules: own }: ApiKey): TeamRules {
     if (own === undefined) return rules;
     const bound = remembered(this.#keys, own, id, () => keyBound(id, own));
+    if (this.#bounds.get(id) !== bound) this.#bounds.set(id, bound);
     return remembered(this.#keyed, rules, bound, () => withKeyRules(rules, bound));
   }
 

@@ -11,9 +11,9 @@ describe('examples', () => {
     const text = readFileSync(folder + name, 'utf8');
     expect(text.split('\n').length).toBeLessThanOrEqual(65);
     const imported = [...text.matchAll(/ from '([^']+)'/g)].map(([, from = '']) => from);
-    const entries = /^\.\.\/src\/(index|fetch|sqlite|redis|postgres|testing)$/;
+    const entries = /^\.\.\/src\/(index|fetch|sqlite|redis|postgres|otel|report|testing)$/;
     const others =
-      /^(\.\/simple-budget-store|groq-sdk|node:.*|libsql|ioredis|@electric-sql\/pglite|ai|@ai-sdk\/groq|@langchain\/.*|openai)$/;
+      /^(\.\/simple-budget-store|groq-sdk|node:.*|libsql|ioredis|@electric-sql\/pglite|ai|@ai-sdk\/groq|@langchain\/.*|@opentelemetry\/.*|openai)$/;
     expect(imported.filter((from) => !entries.test(from) && !others.test(from))).toEqual([]);
     expect(text).toMatch(/Users write 'governed-groq[/']/);
   });

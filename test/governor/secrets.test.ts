@@ -14,6 +14,9 @@ const EVENTS: readonly GovernorEvent[] = [
   'rate-limited',
   'key-changed',
   'store-unavailable',
+  'governance-changed',
+  'budget-increased',
+  'budget-changed',
 ];
 
 it('a run with every kind of ending leaks neither', async () => {

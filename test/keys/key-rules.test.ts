@@ -27,6 +27,7 @@ describe('a key', () => {
       spentNanos: 2 * COST,
     });
     expect(await governor.explain(params, { team: 'b' })).toMatchObject({ allowed: false, code: 'budget-exceeded' });
+    expect(await governor.reconcile()).toMatchObject({ gaps: [] });
   });
 
   it('has rate limits of its own, whichever team uses it', async () => {
