@@ -12,8 +12,10 @@ import { type Explanation, explain } from './explain';
 import type { AlertSink, BudgetIncrease, Governance } from './governance';
 import { type GovernanceEdit, type GovernanceSource, edited, fixedIssues, sourceOf } from './governance-source';
 import { idSource } from './id';
-import { instantOf } from './increases';
+import { increasesWithin, instantOf } from './increases';
 import { type KeyReport, keyReport } from './key-report';
+import type { KeyProvider } from './keys/key-provider';
+import { type KeysOption, providerOf } from './keys/keys-option';
 import { memoryRateLimiter } from './limit/memory';
 import { formatUsd, nanosOfUsd } from './money';
 import { defineGovernance } from './options';
@@ -68,6 +70,7 @@ export class Governor {
   readonly #batches: Batches = new Batches();
   readonly #readers: Map<string, ReadPath> = new Map();
   readonly #increases: BudgetIncrease[] = [];
+  readonly #providers: WeakMap<object, KeyProvider> = new WeakMap();
   readonly #ownsStores: readonly { close?(): Promise<void> }[];
   readonly #unfollow: (() => void) | undefined;
   /** As given, with what its source says now. */
@@ -108,7 +111,7 @@ export class Governor {
       book: (charge, record) => this.#bookkeeper.book(charge, record),
     };
     this.#rulebook = new Rulebook(this.#rules, clock);
-    this.#context = contextOf(this.#parts, this.#rules, this.#rulebook);
+    this.#context = contextOf(this.#parts, this.#rules, this.#rulebook, this.#providerOf(governance.keys));
     const source = sourceOf(governance);
     this.#unfollow = source?.follow((edit) => this.#edit(governance, source, edit));
   }
@@ -199,7 +202,9 @@ export class Governor {
   async report(query: ReportQuery = {}): Promise<Report> {
     await this.#settled();
     await this.#context.usageLog.flush?.();
-    return report(this.#context, this.#rules.timeZone ?? 'UTC', query);
+    const summed = await report(this.#context, this.#rules.timeZone ?? 'UTC', query);
+    const increases = increasesWithin([...(this.#rules.increases ?? []), ...this.#increases], summed);
+    return increases.length > 0 ? { ...summed, increases } : summed;
   }
 
   /**
@@ -283,12 +288,23 @@ export class Governor {
       );
   }
 
+  // The same keys keep their provider, and what it has learnt of them.
+  #providerOf(keys: KeysOption | undefined): KeyProvider | undefined {
+    if (keys === undefined) return undefined;
+    const { clock } = this.#parts;
+    const onProblem = (error: unknown): void =>
+      this.#events.emit('store-unavailable', { at: clock.now(), store: 'keys', during: 'key', callId: undefined, error });
+    const provider = this.#providers.get(keys) ?? providerOf(keys, { clock, onProblem });
+    this.#providers.set(keys, provider);
+    return provider;
+  }
+
   /** What is spent stays spent: it is counted under names that no limit is part of. Throws a `GovernanceConfigError`. */
   #govern(rules: Governance): void {
     const increases = [...(rules.increases ?? []), ...this.#increases];
     const inForce = copyOf(defineGovernance(increases.length > 0 ? { ...rules, increases } : rules));
     this.#rules = rules;
     this.#rulebook = new Rulebook(inForce, this.#parts.clock);
-    this.#context = contextOf(this.#parts, inForce, this.#rulebook);
+    this.#context = contextOf(this.#parts, inForce, this.#rulebook, this.#providerOf(rules.keys));
   }
 }

@@ -1,6 +1,6 @@
 // Budgets that are raised for a time.
 
-import type { Governance } from './governance';
+import type { BudgetIncrease, Governance } from './governance';
 import { MAX_NANOS, nanosOfUsd } from './money';
 
 /** How much more than its own limit a budget has at an instant, in nano-dollars. */
@@ -14,6 +14,14 @@ export function raisedBy({ increases = [] }: Governance, at: number): (budget: s
 export function nextIncreaseAt({ increases = [] }: Governance, at: number): number {
   const instants = increases.flatMap(({ from = -Infinity, until }) => [instantOf(from), instantOf(until)]);
   return Math.min(Infinity, ...instants.filter((instant) => instant > at));
+}
+
+/** Those that were in force at some time in `[from, to)`. */
+export function increasesWithin(
+  increases: readonly BudgetIncrease[],
+  { from, to }: { readonly from: number; readonly to: number },
+): readonly BudgetIncrease[] {
+  return increases.filter((each) => instantOf(each.from ?? -Infinity) < to && instantOf(each.until) > from);
 }
 
 /** Epoch milliseconds of a time as it may be written; NaN if it is none. */

@@ -1,22 +1,27 @@
+import type { Account } from './budget/accounts';
 import { runsOutAt } from './budget/forecast';
+import { calendarWindow } from './budget/window';
 import type { Context } from './context';
+import type { BudgetIncrease } from './governance';
 import { PolicyDeniedError } from './errors';
 import { NANOS_PER_USD } from './money';
-import type { TeamRules } from './settings';
-import type { GroupBy, Percentiles, UsageSummary } from './usage/usage-log';
+import type { GroupBy, Percentiles, UsageQuery, UsageSummary } from './usage/usage-log';
 
 /** What a report can be grouped by: as a log, and `endpoint`, which is another word for `operation`. */
 export type ReportBy = GroupBy | 'endpoint';
 
-/** What to report. */
+/** A time in a query: epoch milliseconds, a `Date`, an ISO 8601 time with its zone, or a date, which is its beginning in the governance's time zone. */
+export type ReportTime = number | string | Date;
+
+/** What to report. A query that makes no sense rejects with a `PolicyDeniedError` of code `invalid-request`. */
 export interface ReportQuery {
-  /** A length of time up to now: `24h`, `7d`, `4w`; minutes as `30m`. Default `30d`. */
+  /** A length of time up to `to`: `30m`, `24h`, `7d`, `4w`. Default `30d`. */
   readonly last?: string;
-  /** Epoch milliseconds, inclusive; instead of `last`. */
-  readonly from?: number;
-  /** Epoch milliseconds, exclusive; default: everything until now. */
-  readonly to?: number;
-  /** Default `['team']`. */
+  /** Inclusive; instead of `last`. */
+  readonly from?: ReportTime;
+  /** Exclusive; default: everything until now. */
+  readonly to?: ReportTime;
+  /** Default `['team']`; `[]` is one row of all. */
   readonly by?: readonly ReportBy[];
 }
 
@@ -54,7 +59,9 @@ export interface ReportRow extends ReportFigures {
   readonly day?: string;
   /** The values of the tags grouped by. */
   readonly tags?: Readonly<Record<string, string>>;
-  /** The limit of the team's first hard budget; if the report is grouped by team alone. */
+  /** The name of the team's first hard budget; this and what follows only if the report is grouped by team alone. */
+  readonly budgetName?: string;
+  /** Its limit. */
   readonly budgetUsd?: number;
   /** What was spent of that budget in its current window. */
   readonly budgetSpentNanos?: number;
@@ -74,38 +81,134 @@ export interface Report {
   readonly by: readonly ReportBy[];
   /** IANA name, for days. */
   readonly timeZone: string;
+  /** Highest cost first. */
   readonly rows: readonly ReportRow[];
+  /** Of the same calls as the rows, also while others end. */
   readonly total: ReportFigures;
+  /** Budgets that were raised in this time, as far as this governor's rules tell; undefined if none was. */
+  readonly increases?: readonly BudgetIncrease[] | undefined;
 }
 
-const UNIT_MS = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 } as const;
+const UNIT_MS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
+const BY: readonly string[] = ['team', 'user', 'key', 'model', 'operation', 'endpoint', 'day'] satisfies readonly ReportBy[];
+const OPTIONS: readonly string[] = ['last', 'from', 'to', 'by'] satisfies readonly (keyof ReportQuery)[];
+const LATEST_MS = 8.64e15;
 
 /** Sums up the usage log; the budgets' part comes from the budget store. */
 export async function report(context: Context, timeZone: string, query: ReportQuery): Promise<Report> {
-  const { by = ['team'] } = query;
-  const { from, to } = period(query, context.clock.now());
-  const [groups, all] = await Promise.all([
-    context.usageLog.summarize({ from, to, groupBy: by.map((each) => (each === 'endpoint' ? 'operation' : each)), timeZone }),
-    context.usageLog.summarize({ from, to, groupBy: [], timeZone }),
-  ]);
-  const rows: ReportRow[] = groups.map((summary) => ({ ...groupFields(by, summary), ...figures(summary) }));
-  const total = all[0] ? figures(all[0]) : NOTHING;
-  if (by.length !== 1 || by[0] !== 'team') return { from, to, by, timeZone, rows, total };
-  return { from, to, by, timeZone, rows: await Promise.all(rows.map((row) => withBudget(context, row))), total };
+  const by = groupsOf(query);
+  const period = periodOf(query, timeZone, context.clock.now());
+  const groupBy = by.map((each) => (each === 'endpoint' ? 'operation' : each));
+  const usageQuery: UsageQuery = { ...period, groupBy, timeZone };
+  const summaries = await context.usageLog.summarize({ ...usageQuery, withTotal: true });
+  const groups = by.length === 0 ? summaries : summaries.filter(({ group }) => group.length > 0);
+  const rows = groups.map((summary) => ({ ...groupFields(by, summary), ...figures(summary) }));
+  const all = summaries.find(({ group }) => group.length === 0) ?? (await addedUp(context, usageQuery, groups));
+  const isByTeam = by.length === 1 && by[0] === 'team';
+  return {
+    ...period,
+    by,
+    timeZone,
+    rows: isByTeam ? await withBudgets(context, rows) : rows,
+    total: all ? figures(all) : NOTHING,
+  };
 }
 
-function period({ last = '30d', from, to }: ReportQuery, now: number): { from: number; to: number } {
-  const end = to ?? Math.floor(now) + 1;
-  if (from !== undefined) return { from, to: end };
-  const [, amount, unit] = /^(\d+)([mhdw])$/.exec(last) ?? [];
-  if (amount === undefined || unit === undefined) {
-    throw new PolicyDeniedError({
-      code: 'invalid-request',
-      rule: 'last',
-      reason: `Expected last to be a number and m, h, d or w, e.g. '7d', got ${JSON.stringify(last)}.`,
-    });
+function refused(rule: string, reason: string): PolicyDeniedError {
+  return new PolicyDeniedError({ code: 'invalid-request', rule, reason });
+}
+
+function shown(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, 100));
+  if (typeof value !== 'object' || value === null || value instanceof Date) return String(value);
+  return Array.isArray(value) ? 'a list' : 'an object';
+}
+
+function groupsOf(query: ReportQuery): readonly ReportBy[] {
+  const unknown = Object.keys(query).find((name) => !OPTIONS.includes(name));
+  if (unknown !== undefined) {
+    throw refused(unknown, `Unknown option ${shown(unknown)} of a report; known are ${OPTIONS.join(', ')}.`);
   }
-  return { from: end - Number(amount) * UNIT_MS[unit as keyof typeof UNIT_MS], to: end };
+  const by: unknown = query.by === undefined ? ['team'] : query.by;
+  if (!Array.isArray(by)) throw refused('by', `Expected by to be a list, e.g. ['team', 'model'], got ${shown(by)}.`);
+  return by.map((each: unknown) => {
+    if (isReportBy(each)) return each;
+    throw refused('by', `Cannot report by ${shown(each)}; known are ${BY.join(', ')} and { tag: 'name' }.`);
+  });
+}
+
+function isReportBy(by: unknown): by is ReportBy {
+  if (typeof by === 'object' && by !== null) return 'tag' in by && typeof by.tag === 'string';
+  return typeof by === 'string' && BY.includes(by);
+}
+
+function periodOf({ last, from, to }: ReportQuery, timeZone: string, now: number): { from: number; to: number } {
+  const end = to === undefined ? Math.floor(now) + 1 : timeOf('to', to, timeZone);
+  if (from === undefined) return { from: end - lengthOf(last ?? '30d'), to: end };
+  if (last !== undefined) throw refused('last', 'Expected either last or from, got both.');
+  const start = timeOf('from', from, timeZone);
+  if (to !== undefined && start > end)
+    throw refused('from', `Expected from to be before to, got ${shown(from)} and ${shown(to)}.`);
+  return { from: start, to: end };
+}
+
+function lengthOf(last: unknown): number {
+  const [, amount, unit = ''] = (typeof last === 'string' && /^(\d+)([mhdw])$/.exec(last)) || [];
+  const ms = Number(amount) * (UNIT_MS[unit] ?? NaN);
+  if (ms > 0 && ms < LATEST_MS) return ms;
+  throw refused('last', `Expected last to be a number and m, h, d or w, e.g. '7d', got ${shown(last)}.`);
+}
+
+function timeOf(name: 'from' | 'to', time: unknown, timeZone: string): number {
+  const ms = time instanceof Date ? time.getTime() : typeof time === 'string' ? instantOf(time, timeZone) : time;
+  if (typeof ms === 'number' && Math.abs(ms) <= LATEST_MS) return ms;
+  throw refused(
+    name,
+    `Expected ${name} to be epoch milliseconds, a Date, a date as '2026-11-21' or a time as '2026-11-21T09:30:00Z', got ${shown(time)}.`,
+  );
+}
+
+function instantOf(text: string, timeZone: string): number | undefined {
+  // A time without a zone would be another one on each machine.
+  if (/^\d{4}-\d{2}-\d{2}T.+(Z|[+-]\d{2}:\d{2})$/.test(text)) return Date.parse(text);
+  if (!/^(19|[2-8]\d)\d{2}-\d{2}-\d{2}$/.test(text)) return undefined;
+  // One of the two is in that day, whatever the zone.
+  for (const hour of ['00', '12']) {
+    const at = Date.parse(`${text}T${hour}:00:00Z`);
+    if (Number.isNaN(at)) return undefined;
+    const day = calendarWindow('day', at, timeZone);
+    if (day.label === text) return day.startsAt;
+  }
+  return undefined;
+}
+
+/** What the groups add up to, for a log that does not tell a total: only what no sum gives is asked for again. */
+async function addedUp(
+  context: Context,
+  query: UsageQuery,
+  groups: readonly UsageSummary[],
+): Promise<UsageSummary | undefined> {
+  const [all] = groups.length === 0 ? [] : await context.usageLog.summarize({ ...query, groupBy: [] });
+  if (all === undefined) return undefined;
+  const sum = (figure: (group: UsageSummary) => number): number => groups.reduce((total, group) => total + figure(group), 0);
+  return {
+    ...all,
+    calls: sum(({ calls }) => calls),
+    denied: sum(({ denied }) => denied),
+    promptTokens: sum(({ promptTokens }) => promptTokens),
+    cachedTokens: sum(({ cachedTokens }) => cachedTokens),
+    completionTokens: sum(({ completionTokens }) => completionTokens),
+    reasoningTokens: sum(({ reasoningTokens }) => reasoningTokens),
+    costNanos: sum(({ costNanos }) => costNanos),
+    ...(all.errors !== undefined && { errors: sum(({ errors = 0 }) => errors) }),
+    ...(all.deniedBy !== undefined && { deniedBy: addedCounts(groups.map(({ deniedBy = {} }) => deniedBy)) }),
+  };
+}
+
+function addedCounts(all: readonly Readonly<Record<string, number>>[]): Record<string, number> {
+  const sums = new Map<string, number>();
+  for (const [name, count] of all.flatMap((counts) => Object.entries(counts))) sums.set(name, (sums.get(name) ?? 0) + count);
+  return Object.fromEntries([...sums].sort(([, a], [, b]) => b - a));
 }
 
 function groupFields(by: readonly ReportBy[], { group }: UsageSummary): Partial<ReportRow> {
@@ -163,22 +266,33 @@ const NOTHING: ReportFigures = Object.freeze({
   deniedBy: {},
 });
 
-async function withBudget(context: Context, row: ReportRow): Promise<ReportRow> {
-  const rules: TeamRules | undefined = row.team === undefined ? undefined : context.rulesFor(row.team);
-  const rule = rules?.budgets.find(({ scope, soft, per }) => scope !== 'organization' && !soft && per === undefined);
-  if (!rule) return row;
+async function withBudgets(context: Context, rows: readonly ReportRow[]): Promise<readonly ReportRow[]> {
   const now = context.clock.now();
-  const account = context.accountsOf(rule).at(now, '');
-  const [state] = await context.budgetStore.read([account.name], now);
-  const spent = state?.spentNanos ?? 0;
-  const used = rule.limitNanos === 0 ? (spent > 0 ? Infinity : 0) : spent / rule.limitNanos;
-  const emptyAt = runsOutAt({ spentNanos: spent, limitNanos: rule.limitNanos, window: account.window }, now);
+  const accounts = rows.map(({ team }) => budgetOf(context, team, now));
+  const names = [...new Set(accounts.flatMap((account) => account?.name ?? []))];
+  const states = names.length === 0 ? [] : await context.budgetStore.read(names, now);
+  const spent = new Map(states.map(({ account, spentNanos }) => [account, spentNanos]));
+  return rows.map((row, index) => {
+    const account = accounts[index];
+    return account === undefined ? row : { ...row, ...budgetFields(account, spent.get(account.name) ?? 0, now) };
+  });
+}
+
+function budgetOf(context: Context, team: string | undefined, now: number): Account | undefined {
+  const rules = team === undefined ? undefined : context.rulesFor(team);
+  const rule = rules?.budgets.find(({ scope, soft, per }) => scope.startsWith('team:') && !soft && per === undefined);
+  return rule && context.accountsOf(rule).at(now, '');
+}
+
+function budgetFields({ rule, window, resetsAt }: Account, spentNanos: number, now: number): Partial<ReportRow> {
+  const { name, limitNanos } = rule;
+  const emptyAt = runsOutAt({ spentNanos, limitNanos, window }, now);
   return {
-    ...row,
-    budgetUsd: rule.limitNanos / NANOS_PER_USD,
-    budgetSpentNanos: spent,
-    budgetUsed: used,
-    budgetResetsAt: account.resetsAt,
+    budgetName: name,
+    budgetUsd: limitNanos / NANOS_PER_USD,
+    budgetSpentNanos: spentNanos,
+    budgetUsed: limitNanos === 0 ? (spentNanos > 0 ? Infinity : 0) : spentNanos / limitNanos,
+    budgetResetsAt: resetsAt,
     ...(emptyAt !== undefined && { budgetRunsOutAt: emptyAt }),
   };
 }

@@ -1,29 +1,16 @@
+import { systemClock } from '../clock';
 import { Coalescer } from '../coalescer';
-import { dayLabels, noSums, usageSummarizer, type UsageSums } from '../usage/summary';
-import type { GroupBy, UsageLog, UsageQuery, UsageRecord, UsageSummary } from '../usage/usage-log';
+import { restoredName } from '../stored-name';
+import { addDenials, noSums, type UsageSums } from '../usage/sums';
+import { dayLabels, usageSummarizer } from '../usage/summary';
+import type { UsageLog, UsageQuery, UsageRecord, UsageSummary } from '../usage/usage-log';
 import { field, type Database } from './client';
-import { restoredName, storedName } from '../stored-name';
 import { recordRow } from './record-row';
+import { addDurations, groupColumns, QUARTER_HOUR_MS, summaryParams, summarySql } from './summary-sql';
 
-const QUARTER_HOUR_MS = 900_000;
 // Among other parameters that PostgreSQL cannot use.
 const UNKNOWN_ZONE = '22023';
-// All columns that are summed up, and their names as a result has them. Texts, because clients read large numbers differently.
-const SUMS: readonly (readonly [sum: keyof UsageSums, sql: string])[] = [
-  ['calls', 'count(*)'],
-  ['promptTokens', 'sum(t.prompt_tokens)'],
-  ['cachedTokens', 'sum(t.cached_tokens)'],
-  ['completionTokens', 'sum(t.completion_tokens)'],
-  ['reasoningTokens', 'sum(t.reasoning_tokens)'],
-  ['costNanos', 'sum(t.cost_nanos)'],
-];
-const COLUMNS: Readonly<Record<Exclude<Extract<GroupBy, string>, 'day'>, string>> = {
-  team: 't.team',
-  user: `coalesce(t."user", '')`,
-  key: `coalesce(t.key_id, '')`,
-  model: 't.model',
-  operation: 't.operation',
-};
+const ROWS_AT_ONCE = 1_000;
 
 /** Records in a table, which is summed up where it is. */
 export class PostgresUsageLog implements UsageLog {
@@ -56,25 +43,28 @@ export class PostgresUsageLog implements UsageLog {
     // Throws on a group or a time zone that does not exist.
     const summarizer = usageSummarizer(query);
     await this.flush();
-    const { rows, groups } = await this.#sums(query);
-    for (const row of rows) {
-      const values = groups.map(({ valueOf }, index) => valueOf(textOf(row, `g${index}`)));
-      const sums = noSums();
-      if (field(row, 'denied') === true) sums.denied = Number(field(row, 'calls'));
-      else for (const [sum] of SUMS) sums[sum] = Number(field(row, sum.toLowerCase()));
-      summarizer.addGroup(values, restoredName(textOf(row, 'model')), sums);
+    const { rows, knowsZone } = await this.#rows(query, isSameEverywhere(query.timeZone));
+    const label = knowsZone ? (day: string): string => day : quarterLabel(query.timeZone);
+    for (const [index, row] of rows.entries()) {
+      // Others get to do something in between.
+      if (index > 0 && index % ROWS_AT_ONCE === 0) await systemClock.sleep(1);
+      const group = query.groupBy.map((by, place) => {
+        const text = textOf(row, `g${place}`);
+        return by === 'day' ? label(text) : restoredName(text);
+      });
+      summarizer.addGroup(group, restoredName(textOf(row, 'model')), sumsOf(row));
     }
     return summarizer.summaries();
   }
 
-  async #sums(query: UsageQuery, knowsZone = isSameEverywhere(query.timeZone)): Promise<Sums> {
-    const params = [String(query.from), String(query.to)];
-    const groups = query.groupBy.map((by) => groupOf(by, query.timeZone, knowsZone, params));
+  async #rows(query: UsageQuery, knowsZone: boolean): Promise<{ rows: readonly unknown[]; knowsZone: boolean }> {
+    const params = summaryParams(query);
+    const groups = groupColumns(query, knowsZone, params);
     try {
-      return { rows: await this.#database.rows(summarySql(this.#database.schema.identifier, groups), params), groups };
+      return { rows: await this.#database.rows(summarySql(this.#database.schema.identifier, groups), params), knowsZone };
     } catch (error) {
       // Its time zones may be older than the runtime's.
-      if (knowsZone && field(error, 'code') === UNKNOWN_ZONE) return this.#sums(query, false);
+      if (knowsZone && field(error, 'code') === UNKNOWN_ZONE) return this.#rows(query, false);
       throw error;
     }
   }
@@ -87,44 +77,30 @@ export class PostgresUsageLog implements UsageLog {
   }
 }
 
-interface Sums {
-  readonly rows: readonly unknown[];
-  readonly groups: readonly Group[];
-}
-
-interface Group {
-  readonly sql: string;
-  readonly valueOf: (text: string) => string;
-}
-
-function summarySql(schema: string, groups: readonly Group[]): string {
-  const columns = groups.map(({ sql }, index) => `${sql} AS g${index}, `).join('');
-  const sums = SUMS.map(([sum, sql]) => `(${sql})::text AS ${sum.toLowerCase()}`).join(', ');
-  const by = groups.map((_, index) => `g${index}, `).join('');
-  // A group may be called as a column is, which GROUP BY would prefer; hence the names g0, g1, …
-  return (
-    `SELECT ${columns}t.model AS model, t.outcome = 'denied' AS denied, ${sums} FROM ${schema}.usage t ` +
-    `WHERE t.at >= $1::double precision AND t.at < $2::double precision GROUP BY ${by}t.model, t.outcome = 'denied'`
-  );
-}
-
-function groupOf(by: GroupBy, timeZone: string | undefined, knowsZone: boolean, params: string[]): Group {
-  if (typeof by === 'object') {
-    params.push(storedName(by.tag));
-    return { sql: `coalesce(t.tags->>$${params.length}::text, '')`, valueOf: restoredName };
+function sumsOf(row: unknown): UsageSums {
+  const sums = noSums();
+  const code = field(row, 'code');
+  if (typeof code === 'string') {
+    addDenials(sums, restoredName(code), numberOf(row, 'calls'));
+    return sums;
   }
-  return by === 'day' ? dayOf(timeZone, knowsZone, params) : { sql: COLUMNS[by], valueOf: restoredName };
+  sums.calls = numberOf(row, 'calls');
+  sums.promptTokens = numberOf(row, 'prompt_tokens');
+  sums.cachedTokens = numberOf(row, 'cached_tokens');
+  sums.completionTokens = numberOf(row, 'completion_tokens');
+  sums.reasoningTokens = numberOf(row, 'reasoning_tokens');
+  sums.costNanos = numberOf(row, 'cost_nanos');
+  sums.errors = numberOf(row, 'errors');
+  if (sums.calls > 0) sums.lastAt = numberOf(row, 'last_at');
+  addDurations(sums.waits, textOf(row, 'waits'));
+  addDurations(sums.latencies, textOf(row, 'latencies'));
+  return sums;
 }
 
-/** Days by the database's own calendar, or labelled here, a quarter of an hour at a time. */
-function dayOf(timeZone = 'UTC', knowsZone: boolean, params: string[]): Group {
-  if (knowsZone) {
-    params.push(timeZone);
-    const local = `to_timestamp(t.at / 1000) AT TIME ZONE $${params.length}::text`;
-    return { sql: `to_char(${local}, 'YYYY-MM-DD')`, valueOf: (day) => day };
-  }
+/** Days, from the numbers of their quarters of an hour. */
+function quarterLabel(timeZone: string | undefined): (quarter: string) => string {
   const label = dayLabels(timeZone);
-  return { sql: `floor(t.at / ${QUARTER_HOUR_MS})::text`, valueOf: (quarter) => label(Number(quarter) * QUARTER_HOUR_MS) };
+  return (quarter) => label(Number(quarter) * QUARTER_HOUR_MS);
 }
 
 // PostgreSQL reads other names in its own way: offsets the wrong way round, `CET` without summer time.
@@ -135,4 +111,9 @@ function isSameEverywhere(timeZone = 'UTC'): boolean {
 function textOf(row: unknown, name: string): string {
   const value = field(row, name);
   return typeof value === 'string' ? value : '';
+}
+
+/** 0 for null. */
+function numberOf(row: unknown, name: string): number {
+  return Number(field(row, name));
 }

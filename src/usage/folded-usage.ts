@@ -1,4 +1,5 @@
-import { addRecord, addSums, noSums, type UsageFacets, type UsageSums } from './summary';
+import type { UsageFacets } from './summary';
+import { addRecord, addSums, noSums, type UsageSums } from './sums';
 import type { UsageRecord } from './usage-log';
 
 // The longest span that no time zone's midnight divides.

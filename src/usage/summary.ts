@@ -1,16 +1,6 @@
 // How records become summaries: shared by all logs, so that they agree on groups, days, top models and order.
+import { addRecord, addSums, noSums, type UsageSums } from './sums';
 import type { GroupBy, UsageQuery, UsageRecord, UsageSummary } from './usage-log';
-
-/** The sums of a summary, without what they are grouped by. */
-export interface UsageSums {
-  calls: number;
-  denied: number;
-  promptTokens: number;
-  cachedTokens: number;
-  completionTokens: number;
-  reasoningTokens: number;
-  costNanos: number;
-}
 
 /** What records can be grouped by. */
 export type UsageFacets = Pick<UsageRecord, 'at' | 'team' | 'user' | 'tags' | 'keyId' | 'operation' | 'model'>;
@@ -27,52 +17,19 @@ export interface UsageSummarizer {
   summaries(): readonly UsageSummary[];
 }
 
-/** Sums of nothing. */
-export function noSums(): UsageSums {
-  return {
-    calls: 0,
-    denied: 0,
-    promptTokens: 0,
-    cachedTokens: 0,
-    completionTokens: 0,
-    reasoningTokens: 0,
-    costNanos: 0,
-  };
-}
-
-/** Adds `from` to `to`. */
-export function addSums(to: UsageSums, from: Readonly<UsageSums>): void {
-  to.calls += from.calls;
-  to.denied += from.denied;
-  to.promptTokens += from.promptTokens;
-  to.cachedTokens += from.cachedTokens;
-  to.completionTokens += from.completionTokens;
-  to.reasoningTokens += from.reasoningTokens;
-  to.costNanos += from.costNanos;
-}
-
-/** Adds one record to `to`. A denied one counts as denied and as nothing else. */
-export function addRecord(to: UsageSums, record: UsageRecord): void {
-  if (record.outcome === 'denied') {
-    to.denied += 1;
-    return;
-  }
-  to.calls += 1;
-  to.promptTokens += record.promptTokens;
-  to.cachedTokens += record.cachedTokens;
-  to.completionTokens += record.completionTokens;
-  to.reasoningTokens += record.reasoningTokens;
-  to.costNanos += record.costNanos;
-}
-
 interface Group {
   readonly values: readonly string[];
   readonly sums: UsageSums;
-  readonly models: Map<string, { costNanos: number; calls: number }>;
+  readonly models: Map<string, ModelSums>;
+}
+
+interface ModelSums {
+  costNanos: number;
+  calls: number;
 }
 
 /** Throws a `RangeError` on a group or a time zone that does not exist. */
-export function usageSummarizer(query: Pick<UsageQuery, 'groupBy' | 'timeZone'>): UsageSummarizer {
+export function usageSummarizer(query: Pick<UsageQuery, 'groupBy' | 'timeZone' | 'withTotal'>): UsageSummarizer {
   const groups = new Map<string, Group>();
   const values = query.groupBy.map((by) => groupValue(by, query.timeZone));
 
@@ -80,37 +37,53 @@ export function usageSummarizer(query: Pick<UsageQuery, 'groupBy' | 'timeZone'>)
     // Lengths keep ['a', 'bc'] and ['ab', 'c'] apart, whatever characters names are made of.
     const key = group.length === 1 ? String(group[0]) : group.map((value) => `${value.length}:${value}`).join('');
     let found = groups.get(key);
-    if (found === undefined) groups.set(key, (found = { values: group, sums: noSums(), models: new Map() }));
+    if (found === undefined) groups.set(key, (found = emptyGroup(group)));
     return found;
   };
-  const addGroup = (values: readonly string[], model: string, sums: Readonly<UsageSums>): void => {
-    const group = groupOf(values);
-    addSums(group.sums, sums);
-    if (sums.calls === 0 || model === '') return;
-    const used = group.models.get(model);
-    if (used === undefined) group.models.set(model, { costNanos: sums.costNanos, calls: sums.calls });
-    else {
-      used.costNanos += sums.costNanos;
-      used.calls += sums.calls;
-    }
-  };
-  const addFacets = (facets: UsageFacets, sums: Readonly<UsageSums>): void =>
-    addGroup(
-      values.map((value) => value(facets)),
-      facets.model,
-      sums,
-    );
+  const groupWith = (facets: UsageFacets): Group => groupOf(values.map((value) => value(facets)));
 
   return {
     add(record) {
-      const sums = noSums();
-      addRecord(sums, record);
-      addFacets(record, sums);
+      const group = groupWith(record);
+      addRecord(group.sums, record);
+      if (record.outcome !== 'denied') addModel(group, record.model, record.costNanos, 1);
     },
-    addSums: addFacets,
-    addGroup,
-    summaries: () => [...groups.values()].map(summaryOf).sort(byCost),
+    addSums: (facets, sums) => addToGroup(groupWith(facets), facets.model, sums),
+    addGroup: (group, model, sums) => addToGroup(groupOf(group), model, sums),
+    summaries() {
+      const summaries = [...groups.values()].map(summaryOf).sort(byCost);
+      if (!query.withTotal || values.length === 0 || groups.size === 0) return summaries;
+      return [summaryOf(totalOf(groups.values())), ...summaries];
+    },
   };
+}
+
+function emptyGroup(values: readonly string[]): Group {
+  return { values, sums: noSums(), models: new Map() };
+}
+
+function addToGroup(group: Group, model: string, sums: Readonly<UsageSums>): void {
+  addSums(group.sums, sums);
+  if (sums.calls > 0) addModel(group, model, sums.costNanos, sums.calls);
+}
+
+function addModel({ models }: Group, model: string, costNanos: number, calls: number): void {
+  if (model === '') return;
+  const used = models.get(model);
+  if (used === undefined) models.set(model, { costNanos, calls });
+  else {
+    used.costNanos += costNanos;
+    used.calls += calls;
+  }
+}
+
+function totalOf(groups: Iterable<Group>): Group {
+  const total = emptyGroup([]);
+  for (const { sums, models } of groups) {
+    addSums(total.sums, sums);
+    for (const [model, { costNanos, calls }] of models) addModel(total, model, costNanos, calls);
+  }
+  return total;
 }
 
 function groupValue(by: GroupBy, timeZone: string | undefined): (facets: UsageFacets) => string {
@@ -136,10 +109,37 @@ function groupValue(by: GroupBy, timeZone: string | undefined): (facets: UsageFa
 }
 
 function summaryOf({ values, sums, models }: Group): UsageSummary {
-  const [top] = [...models].sort(
-    ([nameA, a], [nameB, b]) => b.costNanos - a.costNanos || b.calls - a.calls || compare(nameA, nameB),
-  );
-  return { group: values, ...sums, topModel: top?.[0] ?? '' };
+  const { calls, denied, promptTokens, cachedTokens, completionTokens, reasoningTokens, costNanos, errors } = sums;
+  return {
+    group: values,
+    calls,
+    denied,
+    promptTokens,
+    cachedTokens,
+    completionTokens,
+    reasoningTokens,
+    costNanos,
+    topModel: topOf(models),
+    errors,
+    deniedBy: Object.fromEntries([...(sums.deniedBy ?? [])].sort(byCount)),
+    lastAt: sums.lastAt === -Infinity ? undefined : sums.lastAt,
+    waitMs: sums.waits.percentiles(),
+    latencyMs: sums.latencies.percentiles(),
+  };
+}
+
+function topOf(models: ReadonlyMap<string, ModelSums>): string {
+  let top: readonly [name: string, sums: ModelSums] | undefined;
+  for (const model of models) if (top === undefined || byUse(model, top) < 0) top = model;
+  return top?.[0] ?? '';
+}
+
+function byUse([nameA, a]: readonly [string, ModelSums], [nameB, b]: readonly [string, ModelSums]): number {
+  return b.costNanos - a.costNanos || b.calls - a.calls || compare(nameA, nameB);
+}
+
+function byCount([codeA, a]: readonly [string, number], [codeB, b]: readonly [string, number]): number {
+  return b - a || compare(codeA, codeB);
 }
 
 function byCost(a: UsageSummary, b: UsageSummary): number {

@@ -57,9 +57,17 @@ export interface UsageQuery {
   readonly groupBy: readonly GroupBy[];
   /** For grouping by day; IANA name, default `'UTC'`. */
   readonly timeZone?: string;
+  /**
+   * Asks for one more summary, of all records together, in front of the others and with an empty `group`: of the same records to the
+   * last one, also while others are recorded. A log that does not know of it leaves it out.
+   */
+  readonly withTotal?: boolean;
 }
 
-/** The middle of a group's figures and what 95 of 100 stay below, each at most 5 % above the exact figure and never below it. */
+/**
+ * The middle of a group's durations, and what 95 of 100 do not exceed, by nearest rank, in whole milliseconds: never below the
+ * exact figure, and at most 5 % above it.
+ */
 export interface Percentiles {
   readonly p50: number;
   readonly p95: number;
@@ -81,7 +89,7 @@ export interface UsageSummary {
   readonly topModel: string;
   /** Calls that ended as `error` or `timeout`. */
   readonly errors?: number;
-  /** Denied calls by their `code`; `''` for a record without one. */
+  /** Denied calls by their `code`, most frequent first; `''` for a record without one. */
   readonly deniedBy?: Readonly<Record<string, number>>;
   /** When the latest call was admitted, epoch milliseconds; undefined if all were denied. */
   readonly lastAt?: number | undefined;
@@ -94,7 +102,7 @@ export interface UsageSummary {
 export interface UsageLog {
   /** A second record with the same id changes nothing. */
   record(usage: UsageRecord): void | Promise<void>;
-  /** One summary per group that has records in `[from, to)`, highest cost first. Sums are exact. */
+  /** One summary per group that has records in `[from, to)`, highest cost first, after the total if asked for. Sums are exact. */
   summarize(query: UsageQuery): Promise<readonly UsageSummary[]>;
   /** Resolves when all that was recorded is as durable as the log makes it. */
   flush?(): Promise<void>;

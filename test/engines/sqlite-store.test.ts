@@ -325,4 +325,23 @@ describe.each(await driversAtHand())('SQLite by $name', (driver) => {
     const [sum] = await usageLog.summarize({ from: NOON, to: NOON + 10, groupBy: [] });
     expect([sum?.calls, sum?.costNanos]).toEqual([4_500, (4_499 * 4_500) / 2]);
   });
+
+  it('lets others in while it sums up, and counts no record twice', async () => {
+    const { usageLog } = sqliteBackend({ database: files.open(driver) });
+    const record = async (at: number): Promise<void> => usageLog.record(usageRecord({ at, costNanos: 1 }));
+    await Promise.all(Array.from({ length: 9_000 }, (_, index) => record(NOON + index)));
+    const ended: string[] = [];
+    const all = usageLog.summarize({ from: NOON, to: NOON + 9_000, groupBy: ['team'], withTotal: true });
+    const summing = all.then(() => ended.push('summary'));
+    // Some of them fall in what has been read already.
+    for (let index = 0; index < 20; index++) await record(NOON + index * 450 + 0.5);
+    ended.push('records');
+    await summing;
+    expect(ended).toEqual(['records', 'summary']);
+    const [total, team] = await all;
+    expect(total).toMatchObject({ calls: team?.calls, costNanos: team?.calls });
+    expect(team?.calls).toBeGreaterThanOrEqual(9_000);
+    expect(team?.calls).toBeLessThanOrEqual(9_020);
+    expect(await usageLog.summarize({ from: 0, to: Infinity, groupBy: [] })).toMatchObject([{ calls: 9_020 }]);
+  });
 });
