@@ -81,7 +81,9 @@ describe('package', () => {
 
   it('carries the licence of the code that is inlined', () => {
     expect(manifest.files).toContain('THIRD-PARTY-NOTICES.md');
-    expect(read('THIRD-PARTY-NOTICES.md')).toContain(read('node_modules/p-queue/license').trim());
+    for (const licence of ['p-queue/license', 'chart.js/LICENSE.md', '@kurkle/color/LICENSE.md']) {
+      expect(read('THIRD-PARTY-NOTICES.md')).toContain(read(`node_modules/${licence}`).trim());
+    }
   });
 
   it('has an entry for its version in the changelog', () => {
