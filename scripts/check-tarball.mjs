@@ -1,4 +1,4 @@
-// Packs the built package, unpacks it beside groq-sdk and zod in a temporary folder, and uses it there as an installed one would
+// Packs the built package, unpacks it beside groq-sdk in a temporary folder, and uses it there as an installed one would
 // be: from ESM, from CommonJS and from TypeScript. Run it after `npm run build`.
 import { execFileSync } from 'node:child_process';
 import {
@@ -13,10 +13,11 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { isBuiltin } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
-const { name, exports: entries } = JSON.parse(readFileSync('package.json', 'utf8'));
+const { name, version, bin, exports: entries } = JSON.parse(readFileSync('package.json', 'utf8'));
 if (!existsSync('dist/index.js')) throw new Error('Nothing is built. Run npm run build first.');
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), 'tarball-')));
@@ -48,8 +49,7 @@ try {
   mkdirSync(installed, { recursive: true });
   execFileSync('tar', ['-xzf', join(folder, filename), '-C', installed, '--strip-components=1']);
   // Copies, because a link would lead back to the project and to everything that is installed there.
-  for (const dependency of ['groq-sdk', 'zod'])
-    cpSync(join('node_modules', dependency), join(modules, dependency), { recursive: true, dereference: true });
+  cpSync(join('node_modules', 'groq-sdk'), join(modules, 'groq-sdk'), { recursive: true, dereference: true });
   write('package.json', '{ "private": true }');
   console.log(`${filename}: ${files.length} files`);
 
@@ -118,11 +118,37 @@ try {
     }`,
   );
   write('register.mjs', "import { register } from 'node:module';\nregister('./hooks.mjs', import.meta.url);");
-  for (const entry of Object.keys(entries).filter((key) => key !== './package.json')) {
+  const loads = (entry) => {
     const specifier = name + entry.slice(1);
     write('load.mjs', `await import('${specifier}');`);
     check(`${specifier} loads without any node: module`, () => run('load.mjs', '--import', './register.mjs'));
-  }
+  };
+  Object.keys(entries)
+    .filter((key) => key !== './package.json' && key !== './otel')
+    .forEach(loads);
+  // Whoever imports this has it.
+  cpSync('node_modules/@opentelemetry/api', join(modules, '@opentelemetry/api'), { recursive: true });
+  loads('./otel');
+
+  const commandLine = (...args) =>
+    execFileSync(process.execPath, [join(installed, bin[name]), ...args], { cwd: folder, stdio: 'pipe', encoding: 'utf8' });
+  check('has a command line that runs', () => {
+    assert(commandLine('--version').trim() === version, 'another version');
+    assert(JSON.parse(commandLine('models', '--json')).models.length > 0, 'no models');
+  });
+  check('reads a configuration that imports the package', () => {
+    const rules = `{ teams: { a: { allowedModels: ['openai/gpt-oss-20b'] } } }`;
+    write('governed-groq.config.mjs', `import { defineGovernance } from '${name}';\nexport default defineGovernance(${rules});`);
+    commandLine('check', '--offline');
+    const asked = ['--team', 'a', '--model', 'openai/gpt-oss-20b', '--prompt', 'hi', '--json'];
+    assert(JSON.parse(commandLine('explain', ...asked)).allowed === true, 'not allowed');
+  });
+  check('inlines what it uses', () => {
+    const imported = code.matchAll(/^(?:import|export)\b[^'"\n]*from\s*['"]([^'".][^'"]*)['"]|\brequire\(['"]([^'".][^'"]*)['"]\)/gm);
+    const foreign = [...imported].map(([, esm, cjs]) => esm ?? cjs);
+    const others = foreign.filter((from) => !isBuiltin(from) && !/^(groq-sdk|@opentelemetry\/api)(\/|$)/.test(from));
+    assert(others.length === 0, `imported: ${[...new Set(others)].join(', ')}`);
+  });
 
   const types = `
     import DefaultGroq, { GovernedGroq, type Policy, allow } from '${name}';

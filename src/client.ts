@@ -11,20 +11,26 @@ import type {
 import type { ReadPath } from './batch/batches';
 import type { Call } from './call';
 import type { Binding } from './context';
-import type { Governance } from './governance';
+import type { Governance, usable } from './governance';
 import { Governor } from './governor';
 import { orAborted, seal, send, turn, ungoverned } from './sdk/attempt';
 import { checkBinding, checkPlaces } from './options';
+import type { ModelsByTeam } from './policy/usable-models';
 import { loggerOf } from './sdk/logger';
 import { GovernedPromise } from './sdk/promise';
+import type { AudioFor, ChatFor, EmbeddingsFor } from './sdk/resources';
 import { glance, snapshot } from './sdk/snapshot';
+import type { Bindable, BoundTeam, Comparable, ModelFor, NameIn, ViewFor } from './typed-client';
 
 /** Every option of groq-sdk, and whose rules apply. */
-export interface GovernedGroqOptions extends ClientOptions {
+export interface GovernedGroqOptions<
+  Models extends ModelsByTeam = ModelsByTeam,
+  Team extends Bindable<Models> = undefined,
+> extends ClientOptions {
   /** The rules, or a governor that other clients share. Default: nothing is refused, and cost is recorded. */
-  governance?: Governance | Governor | undefined;
+  governance?: Governance<keyof Models & string, Models> | Governor | undefined;
   /** The team that this client speaks for. */
-  team?: string | undefined;
+  team?: NameIn<Models, Team> | undefined;
 }
 
 /** Who calls, for budgets and reports. */
@@ -35,6 +41,12 @@ export interface TeamBinding {
   readonly priority?: number;
 }
 
+// The options as the constructor reads them: by then the team is a name like any other.
+interface Given<Team> extends ClientOptions {
+  governance?: Governance | Governor | undefined;
+  team?: Team | undefined;
+}
+
 type Options = Awaited<Parameters<Groq['request']>[0]>;
 
 // The SDK passes the same objects on from hook to hook; nothing is written on them.
@@ -43,15 +55,23 @@ const WRITTEN = {};
 
 /**
  * The official client, governed: each call is checked, held against budgets and made to wait its turn before it leaves, and
- * booked at its cost when it ends. Only public methods of `Groq` are overridden, so everything else is the SDK's own.
+ * booked at its cost when it ends. Only public methods of `Groq` are overridden, so everything else is the SDK's own. The type
+ * parameters come from `defineGovernance()`: the models of each team, and the team that the client is bound to.
  */
-export class GovernedGroq extends Groq {
+export class GovernedGroq<Models extends ModelsByTeam = ModelsByTeam, Team extends Bindable<Models> = undefined> extends Groq {
+  // The SDK's own, which take the team's models only, as far as the compiler knows them.
+  declare chat: ChatFor<ModelFor<Models, Team>>;
+  declare embeddings: EmbeddingsFor<ModelFor<Models, Team>>;
+  declare audio: AudioFor<ModelFor<Models, Team>>;
   readonly governor: Governor;
-  readonly team: string | undefined;
+  readonly team: BoundTeam<Models, Team> | undefined;
+  /** Never there. With it older compilers compare clients by what they take, and not by their type parameters. */
+  declare protected readonly [usable]?: Comparable<Models, Team>;
   readonly #binding: Binding;
   readonly #read: ReadPath = (path) => this.get(path, { headers: { accept: '*/*' } }).asResponse();
 
-  constructor({ governance, team, ...options }: GovernedGroqOptions = {}) {
+  constructor(options?: GovernedGroqOptions<Models, Team>);
+  constructor({ governance, team, ...options }: Given<BoundTeam<Models, Team>> = {}) {
     checkPlaces(options);
     const governor = Governor.from(governance);
     const { binding, ...rest } = options as ClientOptions & { binding?: TeamBinding };
@@ -72,8 +92,15 @@ export class GovernedGroq extends Groq {
     return super.withOptions(rest);
   }
 
-  /** A view for a team: same governor, same sockets. An unknown team is refused when it is used. */
-  withTeam(team: string, { user, tags, priority }: TeamBinding = {}): this {
+  /**
+   * A view for a team: same governor, same sockets. An unknown team is refused when it is used; one that the compiler can know
+   * to be unknown does not compile.
+   */
+  withTeam<Name extends string = keyof Models & string>(
+    team: NameIn<Models, Name>,
+    binding?: TeamBinding,
+  ): ViewFor<this, Models, Name>;
+  withTeam(team: string, { user, tags, priority }: TeamBinding = {}): unknown {
     return super.withOptions({ team, binding: { user, tags: tags && { ...tags }, priority } } as ClientOptions);
   }
 
@@ -119,7 +146,7 @@ export class GovernedGroq extends Groq {
   override fetchWithTimeout(...args: Parameters<Groq['fetchWithTimeout']>): Promise<Response> {
     const call = args[1] && calls.get(args[1]);
     // What has ended has been booked: the same request must not leave again.
-    if (call && (!call.ended || this.governor.passive)) return send(call, super.fetchWithTimeout(...args));
+    if (call && (!call.ended || this.governor.passive)) return send(call, super.fetchWithTimeout(...args), args[1]?.signal);
     return this.governor.passive ? super.fetchWithTimeout(...args) : Promise.reject(ungoverned(args));
   }
 }

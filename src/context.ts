@@ -94,13 +94,13 @@ const RESTRICTING = [
 ] as const;
 
 /** What calls need that are opened while these rules are in force. The governance has been checked. */
-export function contextOf(parts: Parts, governance: Governance, rulebook: Rulebook): Context {
+export function contextOf(parts: Parts, governance: Governance, rulebook: Rulebook, keys: KeyProvider | undefined): Context {
   const { teams, unpricedModels } = governance;
   const context: Context = {
     ...parts,
     prices: governance.prices ?? groqPrices,
     unpriced: typeof unpricedModels === 'object' ? unpricedModels : undefined,
-    keys: governance.keys,
+    keys,
     policies: governance.policies ?? [],
     allowedOperations: new Set(governance.allowOperations),
     toolAllowance: { ...USUAL_ALLOWANCE, ...governance.toolAllowance },

@@ -2,7 +2,7 @@ import type { BudgetStore } from './budget/budget-store';
 import type { BudgetPeriod } from './budget/window';
 import type { Clock } from './clock';
 import type { BudgetThreshold } from './events';
-import type { KeyProvider } from './keys/key-provider';
+import type { KeysOption } from './keys/keys-option';
 import type { LimitKind, RateLimiter } from './limit/rate-limiter';
 import type { Policy } from './policy/policy';
 import type { ModelsByTeam } from './policy/usable-models';
@@ -152,8 +152,8 @@ export interface Governance<Team extends string = string, Models extends ModelsB
   readonly audioDuration?: AudioDuration;
   /** What to do with a model that has no price: refuse (default), or charge it like this. */
   readonly unpricedModels?: 'deny' | PriceRow;
-  /** Default: the client's `apiKey`. */
-  readonly keys?: KeyProvider;
+  /** A provider, or keys for `keyRegistry()` to make one of. Default: the client's `apiKey`. */
+  readonly keys?: KeysOption;
   /** Budgets that are raised for a time; see also `governor.increaseBudget()`. */
   readonly increases?: readonly BudgetIncrease[];
   /** Called with each alert, beside the `budget-threshold` event and the client's logger. */

@@ -121,6 +121,11 @@ export class Governor {
     return isGovernor(governance) ? governance : new Governor(governance);
   }
 
+  /** The rules in force, as they were written. Not to be changed. */
+  get governance(): Readonly<Governance> {
+    return this.#rules;
+  }
+
   /** True if nothing is configured: every call passes as it is, and its cost is recorded. */
   get passive(): boolean {
     return this.#context.passive;

@@ -1,7 +1,14 @@
 export { GovernedGroq, GovernedGroq as default, type GovernedGroqOptions, type TeamBinding } from './client';
 export { Governor, type ExplainOptions } from './governor';
 export { defineGovernance } from './options';
+export { governanceFromFile, type GovernanceFileOptions } from './governance-file';
+export { webhookAlerts, type WebhookAlerts, type WebhookAlertsOptions } from './webhook-alerts';
+export type { ClientOf, ModelOf, TeamOf } from './typed-client';
+export type { ModelsByTeam } from './policy/usable-models';
+export type { GovernanceDefinition } from './policy/definition';
 export type {
+  AlertSink,
+  BudgetIncrease,
   BudgetOptions,
   Governance,
   LimitOptions,
@@ -14,13 +21,17 @@ export type {
 export type { AudioDuration, AudioSource } from './sdk/audio';
 export type { Explanation, ExplainedLimit } from './explain';
 export type { DecisionStep } from './assessment';
-export type { Report, ReportFigures, ReportQuery, ReportRow } from './usage-report';
+export type { Report, ReportBy, ReportFigures, ReportQuery, ReportRow, ReportTime } from './usage-report';
+export type { KeyReport } from './key-report';
 export type { Gap, Reconciliation } from './reconcile';
 export type { BatchSettlement } from './batch/batches';
 export type {
+  BudgetChanged,
+  BudgetIncreased,
   BudgetThreshold,
   CallAdmitted,
   CallDenied,
+  GovernanceChanged,
   GovernorEvent,
   GovernorEvents,
   KeyChanged,
@@ -29,10 +40,11 @@ export type {
   StoreUnavailable,
 } from './events';
 
-export { allow, amend, deny, type Decision, type Policy, type PolicyCall } from './policy/policy';
+export { allow, amend, deny, type CallBudget, type Decision, type Policy, type PolicyCall } from './policy/policy';
 export { allowModels, denyModels } from './policy/allow-models';
 export { capOutputTokens } from './policy/cap-output-tokens';
 export { denyTools } from './policy/deny-tools';
+export { downgradeModel, type DowngradeOptions } from './policy/downgrade-model';
 
 export type { BudgetState, BudgetStore, Hold, HoldLine, OpenHold, Reserved, Settlement } from './budget/budget-store';
 export type { BudgetPeriod, BudgetWindow } from './budget/window';
@@ -53,14 +65,35 @@ export type {
 } from './limit/rate-limiter';
 export { memoryRateLimiter } from './limit/memory';
 
-export type { Accuracy, CallOutcome, GroupBy, UsageLog, UsageQuery, UsageRecord, UsageSummary } from './usage/usage-log';
+export type {
+  Accuracy,
+  CallOutcome,
+  GroupBy,
+  Percentiles,
+  UsageLog,
+  UsageQuery,
+  UsageRecord,
+  UsageSummary,
+} from './usage/usage-log';
 export { memoryUsageLog, type MemoryUsageLog } from './usage/memory';
 export { jsonlUsageLog, type JsonlUsageLog, type JsonlUsageLogOptions } from './usage/jsonl';
 
 export { priceBook, type PriceBook, type PriceRow } from './price/price-book';
 export { groqPrices } from './price/groq-prices';
 
-export type { ApiKey, KeyProvider, KeyRequest } from './keys/key-provider';
+export type {
+  ApiKey,
+  KeyAttempt,
+  KeyProvider,
+  KeyRequest,
+  KeyResult,
+  KeyRules,
+  KeyState,
+  ListedKey,
+} from './keys/key-provider';
+export { keyRegistry, type KeyRegistry } from './keys/key-registry';
+export type { KeyEntry, SecretFunction, SecretSource } from './keys/key-entry';
+export type { KeyRegistryOptions } from './keys/registry-options';
 
 export { systemClock, type Clock } from './clock';
 export {

@@ -4,6 +4,7 @@ import { systemClock } from './clock';
 import type { ConfigIssue } from './errors';
 import type { BudgetOptions, Governance, RuleOptions, TeamOptions } from './governance';
 import { instantOf } from './increases';
+import { providerOf } from './keys/keys-option';
 import { groqPrices } from './price/groq-prices';
 import type { PriceBook } from './price/price-book';
 import { budgetRules, matcher } from './settings';
@@ -46,7 +47,9 @@ export function ruleIssues(path: string, options: RuleOptions | TeamOptions, gov
 function keyIssues(path: string, { keys = [] }: TeamOptions, { keys: provider }: Governance): ConfigIssue[] {
   if (provider === undefined)
     return [{ path: `${path}.keys`, message: 'Needs governance.keys, which supplies the keys by their names' }];
-  const known = provider.list?.().map(({ id }) => id);
+  const known = providerOf(provider)
+    .list?.()
+    .map(({ id }) => id);
   return keys.flatMap((name, index) =>
     known === undefined || known.includes(name)
       ? []

@@ -23,7 +23,7 @@ const AsyncFunction = (async () => {}).constructor;
 function problems(): string[] {
   const config = ts.readConfigFile(`${root}tsconfig.json`, (path) => ts.sys.readFile(path));
   const { options } = ts.parseJsonConfigFileContent(config.config, ts.sys, root);
-  const entries = ['fetch', 'sqlite', 'redis', 'postgres', 'testing'].map((name) => [
+  const entries = ['fetch', 'sqlite', 'redis', 'postgres', 'otel', 'report', 'testing'].map((name) => [
     `governed-groq/${name}`,
     [`${root}src/${name}.ts`],
   ]);

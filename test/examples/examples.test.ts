@@ -13,7 +13,7 @@ describe('examples', () => {
     const imported = [...text.matchAll(/ from '([^']+)'/g)].map(([, from = '']) => from);
     const entries = /^\.\.\/src\/(index|fetch|sqlite|redis|postgres|otel|report|testing)$/;
     const others =
-      /^(\.\/simple-budget-store|groq-sdk|node:.*|libsql|ioredis|@electric-sql\/pglite|ai|@ai-sdk\/groq|@langchain\/.*|@opentelemetry\/.*|openai)$/;
+      /^(\.\/simple-budget-store|\.\/22-migrating-a-gateway\/(before|config|load)|groq-sdk|node:.*|libsql|ioredis|@electric-sql\/pglite|ai|@ai-sdk\/groq|@langchain\/.*|@opentelemetry\/.*|openai)$/;
     expect(imported.filter((from) => !entries.test(from) && !others.test(from))).toEqual([]);
     expect(text).toMatch(/Users write 'governed-groq[/']/);
   });

@@ -11,7 +11,8 @@ const manifest = JSON.parse(read('package.json')) as {
   readonly exports: Readonly<Record<string, unknown>>;
   readonly files: readonly string[];
   readonly version: string;
-  readonly dependencies: Readonly<Record<string, string>>;
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly peerDependenciesMeta: Readonly<Record<string, { readonly optional: boolean }>>;
   readonly peerDependencies: Readonly<Record<string, string>>;
 };
 
@@ -41,15 +42,19 @@ describe('package', () => {
       'deny',
       'denyModels',
       'denyTools',
+      'downgradeModel',
+      'governanceFromFile',
       'groqPrices',
       'isGovernanceError',
       'jsonlUsageLog',
+      'keyRegistry',
       'leased',
       'memoryBudgetStore',
       'memoryRateLimiter',
       'memoryUsageLog',
       'priceBook',
       'systemClock',
+      'webhookAlerts',
     ]);
     expect(library.default).toBe(library.GovernedGroq);
   });
@@ -74,14 +79,23 @@ describe('package', () => {
     }
   });
 
-  it('leaves groq-sdk to its user and depends on zod alone', () => {
-    expect(Object.keys(manifest.peerDependencies)).toEqual(['groq-sdk']);
-    expect(Object.keys(manifest.dependencies)).toEqual(['zod']);
+  it('leaves groq-sdk to its user, as what only some need, and depends on nothing else', () => {
+    expect(Object.keys(manifest.peerDependencies)).toEqual(['@opentelemetry/api', 'groq-sdk', 'jiti']);
+    expect(manifest.peerDependenciesMeta).toEqual({ '@opentelemetry/api': { optional: true }, jiti: { optional: true } });
+    expect(manifest.dependencies).toBeUndefined();
   });
 
   it('carries the licence of the code that is inlined', () => {
     expect(manifest.files).toContain('THIRD-PARTY-NOTICES.md');
-    for (const licence of ['p-queue/license', 'chart.js/LICENSE.md', '@kurkle/color/LICENSE.md']) {
+    for (const licence of [
+      'p-queue/license',
+      'zod/LICENSE',
+      'js-yaml/LICENSE',
+      'chart.js/LICENSE.md',
+      '@kurkle/color/LICENSE.md',
+      'commander/LICENSE',
+      'cli-table3/LICENSE',
+    ]) {
       expect(read('THIRD-PARTY-NOTICES.md')).toContain(read(`node_modules/${licence}`).trim());
     }
   });
