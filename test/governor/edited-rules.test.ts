@@ -157,6 +157,36 @@ describe('an edit', () => {
     expect(mock.calls).toHaveLength(2);
   });
 
+  describe('of the keys in the file', () => {
+    const withKeys = (...names: readonly string[]): string =>
+      `teams: { chatbot: { keys: [${names.join(', ')}] } }\nkeys:\n${names
+        .map((name) => `  - { name: ${name}, secret: gsk_SECRET_${name.replaceAll('-', '_')} }\n`)
+        .join('')}`;
+
+    it('adds and removes them, and what those that stay have proved stays', async () => {
+      const { client, edit, records, governor } = watched(withKeys('chatbot-prod-old'));
+      await client.chat.completions.create(params);
+      await edit(withKeys('chatbot-prod-old', 'chatbot-prod-new'));
+      // The first call tries the new one, and then it takes them all.
+      await client.chat.completions.create(params);
+      await client.chat.completions.create(params);
+      await edit(withKeys('chatbot-prod-new', 'chatbot-prod-newest'));
+      await client.chat.completions.create(params);
+      const keys = ['chatbot-prod-old', 'chatbot-prod-new', 'chatbot-prod-new', 'chatbot-prod-newest'];
+      expect(records.map(({ keyId }) => keyId)).toEqual(keys);
+      expect((await governor.keys()).map(({ id }) => id).sort()).toEqual([...new Set(keys)].sort());
+    });
+
+    it('that cannot be used leaves them as they were', async () => {
+      const { client, edit, records, changes } = watched(withKeys('chatbot-prod-old'));
+      await edit(`${withKeys('chatbot-prod-new')}storeTimeoutMs: 5\n`);
+      await edit(`${withKeys('chatbot-prod-newer').replace('secret: gsk_', 'secret: { file: 5 } #')}`);
+      expect(changes.map(({ accepted }) => accepted)).toEqual([false, false]);
+      await client.chat.completions.create(params);
+      expect(records.map(({ keyId }) => keyId)).toEqual(['chatbot-prod-old']);
+    });
+  });
+
   it('that changes nothing is not told', async () => {
     const { edit, changes } = watched(CHATBOT);
     await edit(CHATBOT, false);
