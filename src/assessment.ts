@@ -4,7 +4,6 @@
 import type { Binding, Context } from './context';
 import {
   type GovernanceError,
-  type PolicyCode,
   PolicyDeniedError,
   UngovernedRequestError,
   UnknownTeamError,
@@ -15,14 +14,14 @@ import type { ApiKey } from './keys/key-provider';
 import type { Amounts } from './limit/rate-limiter';
 import { measure } from './measure';
 import { applyPolicies } from './policy/apply';
-import { RULES, outputFields } from './policy/rules';
+import { RULES } from './policy/rules';
 import { type Rates, costNanos, ratesOf } from './price/cost';
 import type { PriceBook, PriceRow } from './price/price-book';
 import type { BodyFields } from './sdk/body';
-import { type InputSize, inputSize } from './sdk/estimate';
+import type { InputSize } from './sdk/estimate';
 import type { Operation } from './sdk/operation';
 import { audioSeconds } from './sdk/audio';
-import { type Allowance, builtInTools, heldToolNanos, isSystem } from './sdk/tools';
+import type { Allowance } from './sdk/tools';
 import type { TeamRules } from './settings';
 
 /** One request as it will be sent, before anybody has decided on it. */

@@ -5,7 +5,7 @@ import { type Held, hold, needsHold, unheld } from './admission';
 import { type PendingBatch, type ReadPath, bringsLines, tellsOfBatches } from './batch/batches';
 import type { Binding, Context } from './context';
 import { Attempts } from './attempts';
-import { countKey, moveToKey } from './call-key';
+import { countKey, moveToKey, reportKey } from './call-key';
 import { type GovernanceError, isGovernanceError } from './errors';
 import type { ApiKey } from './keys/key-provider';
 import { measure } from './measure';
@@ -258,6 +258,8 @@ export class Call {
     this.#ended = true;
     this.#use(undefined);
     const context = this.#context;
+    // Whoever keeps one call for trying a key must know that this one did not.
+    if (this.#attempts?.count === 0) reportKey(assessment, context, undefined);
     const held = this.#held;
     const booked = this.#price(assessment, evidence);
     const { usage, costNanos } = booked;

@@ -9,7 +9,7 @@ export type GovernanceEdit =
       readonly fields: Governance;
       readonly issues?: undefined;
       /** Called if the rules cannot be used after all. */
-      undo?(): void;
+      readonly undo?: () => void;
     }
   | { readonly issues: readonly ConfigIssue[]; readonly fields?: undefined; readonly undo?: undefined };
 

@@ -183,7 +183,7 @@ function noteOn({ seen, state, isReplaced, safeToDelete, safeToDeleteAt }: Verdi
   if (safeToDelete) return `safe to delete: ${lastAt === undefined ? used : `silent for ${formatAge(now - lastAt)}`}`;
   if (safeToDeleteAt !== undefined) return `${used}; safe to delete after ${formatInstant(safeToDeleteAt)}`;
   if (state === 'waiting') return `takes calls from ${formatInstant(key.notBefore ?? now)}`;
-  if (!takesNoCalls(state, isListed)) return state === 'proving' ? `new: not used successfully yet; ${used}` : used;
+  if (!takesNoCalls(state, isListed)) return state === 'proving' ? `no answer with it in this process yet; ${used}` : used;
   const what = !isListed
     ? 'not in the list of keys'
     : state === 'quarantined'

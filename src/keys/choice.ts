@@ -12,13 +12,13 @@ export const SILENT_MS = 86_400_000;
 
 /**
  * Chooses among secrets that the call may use, the newest first. The newest that is proved takes the calls. If there is a newer
- * one, one call at a time tries it; all others go to the newest that is proved, or to the oldest if none is. One that was refused
- * is tried again after `restMs`, if it would be the newest; one that was replaced more than a day ago is used if nothing else is
- * left. Undefined if there is none.
+ * one, one call at a time tries it; all others go to the newest that is proved, or to the oldest if none is. So does a call that
+ * was refused once and will not be moved again. A secret that was refused is tried again after `restMs`, if it would be the
+ * newest; one that was replaced more than a day ago is used if nothing else is left. Undefined if there is none.
  */
 export function choose(
   versions: readonly SecretVersion[],
-  { callId, at, dryRun = false }: KeyRequest,
+  { callId, at, rejectedKeyId, dryRun = false }: KeyRequest,
   restMs: number,
 ): SecretVersion | undefined {
   const working = versions.filter((version) => !version.isRejected);
@@ -26,7 +26,8 @@ export function choose(
   const open = fresh.length > 0 ? fresh : working;
   const proved = open.find(({ isProved }) => isProved);
   const newest = versions.find((version) => open.includes(version) || isRested(version, at, restMs));
-  if (newest !== undefined && newest !== proved && newest.isFree(callId, at)) {
+  const mayTry = rejectedKeyId === undefined || proved === undefined;
+  if (newest !== undefined && newest !== proved && mayTry && newest.isFree(callId, at)) {
     if (!dryRun) newest.tryOut(callId, at);
     return newest;
   }

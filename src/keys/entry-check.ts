@@ -1,13 +1,14 @@
 // The entries of a registry as people write them, checked. Everything behind may rely on what this has let through.
 
 import type { ConfigIssue } from '../errors';
+import { environmentVariable } from '../platform';
 import { matcher } from '../wildcards';
 import { type Expectation, type FieldChecks, fieldIssues, isPlain, kindOf, listIssues } from './field-check';
 import { instantIssues, instantOf } from './instant';
 import type { KeyConfig, KeyEntry } from './key-entry';
 import { parseKeyName } from './key-name';
 import { RULE_CHECKS, rulesOf } from './rules-check';
-import { type SecretOrigin, cleanSecret, environmentValue, secretOrigin, variableOf } from './secret-origin';
+import { type SecretOrigin, cleanSecret, secretOrigin, variableOf } from './secret-origin';
 
 /** An entry that nothing is wrong with. */
 export interface CheckedEntry {
@@ -138,7 +139,7 @@ function secretIssues(path: string, source: unknown): ConfigIssue[] {
   const variable = variableOf(source);
   if (variable !== undefined) {
     if (variable === '') return issue('Expected the name of an environment variable, got an empty text');
-    const value = environmentValue(variable);
+    const value = environmentVariable(variable);
     if (value === undefined || value.trim() === '') return issue(`The environment variable ${variable} is not set`);
     return cleanSecret(value) === undefined ? issue(`The environment variable ${variable} holds ${UNSENDABLE}`) : [];
   }

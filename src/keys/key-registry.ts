@@ -4,15 +4,15 @@ import { type CheckedEntry, checkEntries, checkedEntry, entryIssues, isMeant, sh
 import { instantIssues, instantOf } from './instant';
 import type { Instant, KeyEntry, SecretSource } from './key-entry';
 import { listedKey } from './key-listing';
-import type { ApiKey, KeyAttempt, KeyProvider, KeyRequest, KeyResult, ListedKey } from './key-provider';
+import type { ApiKey, KeyAttempt, KeyProvider, KeyRequest, ListedKey } from './key-provider';
 import { type KeyProblem, type ReadSettings, RegisteredKey } from './registered-key';
 import { type KeyRegistryOptions, optionIssues, readSettings } from './registry-options';
-import { type SecretVersion, versionOf } from './secret-version';
+import type { SecretVersion } from './secret-version';
 
 /** A key provider whose keys can change while it is in use. Every operation may be repeated without harm. */
 export interface KeyRegistry extends KeyProvider {
   key(request: KeyRequest): ApiKey | undefined | Promise<ApiKey | undefined>;
-  report(keyId: string, result: KeyResult, retryAt?: number, attempt?: KeyAttempt): void;
+  attempted(attempt: KeyAttempt): void;
   list(at?: number): readonly ListedKey[];
   /**
    * Adds a key, or changes the one of that name; another secret then has to prove itself while the one before goes on. Throws a
@@ -70,21 +70,22 @@ class Registry implements KeyRegistry {
 
   key(request: KeyRequest): Found {
     const { rejectedKeyId, at } = request;
+    const keys = this.#groups(request).flat();
     // What is old is read in the background: no call waits for it.
-    for (const group of this.#groups(request)) for (const key of group) if (key.isDue(at)) void key.read(at);
-    // A call whose key was refused waits for the read that this has begun.
-    const pending = rejectedKeyId === undefined ? undefined : this.#keys.get(rejectedKeyId)?.pending;
+    for (const key of keys) if (key.isDue(at)) void key.read(at);
     const waited = new Set<RegisteredKey>();
-    return pending ? pending.then(() => this.#find(request, waited)) : this.#find(request, waited);
+    // A call whose key was refused waits for the read that this has begun, unless there is a key that is sure to work.
+    const pending = rejectedKeyId === undefined ? undefined : this.#keys.get(rejectedKeyId)?.pending;
+    if (pending === undefined || keys.some(({ serving }) => serving?.isProved === true)) return this.#find(request, waited);
+    return pending.then(() => this.#find(request, waited));
   }
 
-  report(keyId: string, result: KeyResult, _retryAt?: number, attempt?: KeyAttempt): void {
-    const key = this.#keys.get(keyId);
-    const version = attempt ? versionOf(attempt.key) : key?.serving;
-    if (key === undefined || version === undefined || version.key.id !== keyId) return;
-    const { status, callId, at = this.#settings.clock.now() } = attempt ?? {};
-    if (result === 'unauthorized' || status === 401) {
-      key.reject(version, at);
+  attempted({ callId, at, key: given, result, status }: KeyAttempt): void {
+    const key = this.#keys.get(given.id);
+    const version = key?.versions.find((each) => each.key.secret === given.secret);
+    if (key === undefined || version === undefined) return;
+    if (result === 'unauthorized') {
+      key.reject(version, callId, at);
       return;
     }
     const wasTry = version.endTry(callId);
@@ -161,13 +162,21 @@ class Registry implements KeyRegistry {
     for (const group of groups) {
       const version = choose(versionsOf(group), request, REST_MS);
       if (version) return version.key;
-      const reads = group
-        .filter((key) => !waited.has(key))
-        .map((key) => key.readForWant(request.at)?.then(() => waited.add(key)))
-        .filter((read) => read !== undefined);
-      if (reads.length > 0) return Promise.race(reads).then(() => this.#find(request, waited));
+      const unread = group.filter(({ isUnread }) => isUnread);
+      const later = this.#afterReading(unread, request, waited);
+      if (later) return later;
     }
-    return choose(versionsOf(groups.flat()), request, LAST_REST_MS)?.key;
+    const all = groups.flat();
+    return this.#afterReading(all, request, waited) ?? choose(versionsOf(all), request, LAST_REST_MS)?.key;
+  }
+
+  /** Looks again once the first of the secrets has been read. Undefined if there is nothing to wait for. */
+  #afterReading(keys: Keys, request: KeyRequest, waited: Set<RegisteredKey>): Promise<ApiKey | undefined> | undefined {
+    const reads = keys
+      .filter((key) => !waited.has(key))
+      .map((key) => key.readForWant(request.at)?.then(() => waited.add(key)))
+      .filter((read) => read !== undefined);
+    return reads.length === 0 ? undefined : Promise.race(reads).then(() => this.#find(request, waited));
   }
 }
 

@@ -6,10 +6,10 @@ import { type SecretOrigin, cleanSecret } from './secret-origin';
 import { SecretVersion } from './secret-version';
 import { withinTime } from './within-time';
 
-/** How soon a secret that could not be read, or that does not work, is read again. */
+/** How soon a secret that could not be read is read again at first, and one that calls cannot do without at any time. */
 const RETRY_MS = 10_000;
 
-/** What went wrong with a key. Holds no secret; `cause` is what the source of the secret threw, as it is. */
+/** What went wrong with a key. Holds no secret. */
 export interface KeyProblem {
   /** The name of the key. */
   readonly key: string;
@@ -18,6 +18,7 @@ export interface KeyProblem {
   readonly kind: 'unreadable' | 'unauthorized';
   /** What happened and what is done about it, in words. */
   readonly message: string;
+  /** What the source of the secret threw, as it is. Not enumerable, because nobody knows what is in it. */
   readonly cause?: unknown;
 }
 
@@ -38,7 +39,8 @@ export class RegisteredKey {
   #retireAfter: number | undefined;
   /** When the last read began. */
   #readAt: number | undefined;
-  #isFailing = false;
+  /** How many reads in a row have failed. */
+  #failures = 0;
   #reading: Promise<KeyProblem | undefined> | undefined;
   #afresh: Promise<KeyProblem | undefined> | undefined;
 
@@ -69,8 +71,13 @@ export class RegisteredKey {
     return working.find(({ isProved }) => isProved) ?? working.at(-1) ?? this.#versions[0];
   }
 
+  /** Neither has it a secret, nor is it known that there is none. */
+  get isUnread(): boolean {
+    return this.#versions.length === 0 && this.#failures === 0;
+  }
+
   get isUnreadable(): boolean {
-    return this.#isFailing && this.#versions.length === 0;
+    return this.#versions.length === 0 && this.#failures > 0;
   }
 
   /** A read under way after which there may be another secret. */
@@ -104,8 +111,8 @@ export class RegisteredKey {
     if (this.#origin.read === undefined || this.#reading !== undefined) return false;
     // What is known from the beginning was read then.
     if (this.#readAt === undefined && this.#versions.length > 0) this.#readAt = at;
-    const isWanting = this.#isFailing || this.#versions.every(({ isRejected }) => isRejected);
-    return this.#isOlderThan(isWanting ? Math.min(RETRY_MS, this.#settings.refreshMs) : this.#settings.refreshMs, at);
+    const retryMs = this.#failures > 0 ? RETRY_MS * 2 ** (this.#failures - 1) : Infinity;
+    return this.#isOlderThan(Math.min(retryMs, this.#settings.refreshMs), at);
   }
 
   /** The read that may help a call for which there is no secret; undefined if there was one just now. */
@@ -144,19 +151,18 @@ export class RegisteredKey {
     if (version === this.#versions[0]) this.#versions = [version];
   }
 
-  /** The provider does not know a secret. It may have been replaced, so it is read again. */
-  reject(version: SecretVersion, at: number): void {
-    const isNews = !version.isRejected || version.endTry(undefined);
+  /** The provider does not know a secret. It may have been replaced, so it is read again. `callId` is the call that was refused. */
+  reject(version: SecretVersion, callId: string, at: number): void {
+    const isNews = version.endTry(callId) || !version.isRejected;
     version.reject(at);
-    version.endTry(undefined);
-    if (!isNews || !this.#versions.includes(version)) return;
+    if (!isNews) return;
     const { name } = this.#config;
-    const next = this.#origin.read ? 'Its secret is read again' : 'It is not used until it is given another secret';
+    const next = this.#origin.read ? 'It takes no calls now, and its secret is read again' : 'It takes no calls now';
     this.#settings.tell({
       key: name,
       at,
       kind: 'unauthorized',
-      message: `The provider answered 401 to key ${JSON.stringify(name)}. ${next}; if there is no other key, it is tried again.`,
+      message: `The provider answered 401 to key ${JSON.stringify(name)}. ${next}.`,
     });
     if (this.#origin.read) void this.readAfresh(at);
   }
@@ -175,7 +181,7 @@ export class RegisteredKey {
       // Another entry may have taken the name meanwhile.
       if (origin !== this.#origin) return undefined;
       if (cleanSecret(value) !== undefined) {
-        this.#isFailing = false;
+        this.#failures = 0;
         this.#adopt(value);
         await this.#fingerprinted();
         return undefined;
@@ -185,7 +191,7 @@ export class RegisteredKey {
       if (origin !== this.#origin) return undefined;
       [why, cause] = [nameOfError(error), error];
     }
-    this.#isFailing = true;
+    this.#failures++;
     return this.#tellUnreadable(at, why, cause);
   }
 
@@ -193,7 +199,8 @@ export class RegisteredKey {
     const { name } = this.#config;
     const rest = this.#versions.length > 0 ? 'The one known so far stays in use' : 'It has none so far';
     const message = `The secret of key ${JSON.stringify(name)} cannot be read (${why}). ${rest}.`;
-    const problem: KeyProblem = { key: name, at, kind: 'unreadable', message, ...(cause !== undefined && { cause }) };
+    const problem: KeyProblem = { key: name, at, kind: 'unreadable', message };
+    Object.defineProperty(problem, 'cause', { value: cause });
     this.#settings.tell(problem);
     return problem;
   }

@@ -1,3 +1,4 @@
+import { environmentVariable } from '../platform';
 import type { SecretSource } from './key-entry';
 
 /** A way to a secret. One without `read` is the secret itself and never changes. */
@@ -15,7 +16,7 @@ const SECRET = /^[\x21-\x7e]+$/;
 export function secretOrigin(source: SecretSource): SecretOrigin {
   const variable = variableOf(source);
   if (variable !== undefined) {
-    const read = (): string | undefined => environmentValue(variable);
+    const read = (): string | undefined => environmentVariable(variable);
     return { initial: read, read };
   }
   if (typeof source === 'string') return { initial: () => source, read: undefined };
@@ -36,12 +37,6 @@ export function variableOf(source: unknown): string | undefined {
 export function cleanSecret(value: unknown): string | undefined {
   const secret = typeof value === 'string' ? value.trim() : '';
   return SECRET.test(secret) ? secret : undefined;
-}
-
-/** Undefined if the variable is not set, or the runtime has none. */
-export function environmentValue(name: string): string | undefined {
-  const { process } = globalThis as { process?: { env?: Readonly<Record<string, string | undefined>> } };
-  return process?.env?.[name];
 }
 
 // Not written out, so that bundlers for places without files leave it alone.

@@ -26,11 +26,6 @@ class IssuedKey implements ApiKey {
   }
 }
 
-const issued: WeakMap<ApiKey, SecretVersion> = new WeakMap();
-
-/** The version that a key was given out for. */
-export const versionOf = (key: ApiKey): SecretVersion | undefined => issued.get(key);
-
 /** One secret of a key, and what is known of it. Times are those of requests, epoch milliseconds. */
 export class SecretVersion {
   /** Undefined until it is computed. */
@@ -49,7 +44,7 @@ export class SecretVersion {
   #probe: Probe | undefined;
 
   constructor(id: string, secret: string, rules: KeyRules | undefined) {
-    this.#key = this.#issue(id, secret, rules);
+    this.#key = new IssuedKey(id, secret, rules);
     this.fingerprinted = fingerprintOf(secret).then(
       (fingerprint) => void (this.fingerprint = fingerprint),
       () => {},
@@ -67,7 +62,7 @@ export class SecretVersion {
 
   /** Calls that are under way keep the object, and the rules, that they have. */
   useRules(rules: KeyRules | undefined): void {
-    if (rules !== this.#key.rules) this.#key = this.#issue(this.#key.id, this.#key.secret, rules);
+    if (rules !== this.#key.rules) this.#key = new IssuedKey(this.#key.id, this.#key.secret, rules);
   }
 
   /** Whether this call may try it: no other does, or not for long. */
@@ -81,10 +76,10 @@ export class SecretVersion {
   }
 
   /** The try is over, if this call made it. True if it did. */
-  endTry(callId: string | undefined): boolean {
-    if (this.#probe === undefined || (callId !== undefined && this.#probe.callId !== callId)) return false;
-    this.#probe = undefined;
-    return true;
+  endTry(callId: string): boolean {
+    const isOver = this.#probe?.callId === callId;
+    if (isOver) this.#probe = undefined;
+    return isOver;
   }
 
   prove(): void {
@@ -95,13 +90,9 @@ export class SecretVersion {
   }
 
   reject(at: number): void {
+    // A try that began before the 401 says nothing of the time after.
+    if (!this.isRejected) this.#probe = undefined;
     this.isProved = false;
     this.rejectedAt = Math.max(at, this.rejectedAt ?? at);
-  }
-
-  #issue(id: string, secret: string, rules: KeyRules | undefined): ApiKey {
-    const key = new IssuedKey(id, secret, rules);
-    issued.set(key, this);
-    return key;
   }
 }

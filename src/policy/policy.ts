@@ -34,7 +34,7 @@ export interface PolicyCall {
    * The budgets that the call counts in, but those of its key, which is chosen later. Asks the budget store each time. Rejects
    * if that cannot be asked.
    */
-  budgets(): Promise<readonly CallBudget[]>;
+  readonly budgets: () => Promise<readonly CallBudget[]>;
 }
 
 /** What a policy says. Plain data, so that decisions can be listed, compared and tested without a transport. */

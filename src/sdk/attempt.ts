@@ -100,11 +100,7 @@ export function mentionsHeader(headers: unknown, wanted: string): boolean {
  * Tells the call how the attempt that has just been handed to the transport goes. A retry that the SDK will make is told not to
  * wait, or not to happen.
  */
-export function send(
-  call: Call,
-  answer: Promise<Response>,
-  signal: AbortSignal | null | undefined,
-): Promise<Response> {
+export function send(call: Call, answer: Promise<Response>, signal: AbortSignal | null | undefined): Promise<Response> {
   const { attempts } = call;
   if (!attempts) return answer;
   attempts.departed();

@@ -27,7 +27,7 @@ const file = (name = 'rules.yaml'): string => join(folder, name);
 interface Watched extends Scene {
   readonly changes: GovernanceChanged[];
   /** Writes the file, lets it be looked at, and waits until something came of it. */
-  edit(text: string | undefined, isTold?: boolean): Promise<void>;
+  readonly edit: (text: string | undefined, isTold?: boolean) => Promise<void>;
 }
 
 function watched(text: string, beside: Governance = {}, team = 'chatbot'): Watched {

@@ -1,6 +1,6 @@
 // What a key counts for itself: limits and budgets, also when a call is moved to another key.
 import { describe, expect, it } from 'vitest';
-import type { ApiKey, KeyAttempt, KeyProvider } from '../../src/keys/key-provider';
+import type { ApiKey, KeyAttempt, KeyProvider, KeyRequest } from '../../src/keys/key-provider';
 import { MESSAGES, MODEL, costOf, holdOf, rejection, scene, settle, until } from '../governor/support';
 
 const params = { model: MODEL, messages: MESSAGES, max_completion_tokens: 100 };
@@ -45,9 +45,10 @@ describe('a key', () => {
   it('with a token limit bounds the answer that nobody has bounded', async () => {
     const { client, mock } = scene({ teams: { a: {} }, keys: { key: () => key('k', { rateLimitTPM: 1000 }) } }, { team: 'a' });
     await client.chat.completions.create({ model: MODEL, messages: MESSAGES });
-    const { max_completion_tokens: bound } = mock.calls[0]?.body as { max_completion_tokens?: number };
-    expect(bound).toBeGreaterThan(0);
-    expect(bound).toBeLessThan(1000);
+    const bounds = mock.calls.map(({ body }) => (body as { max_completion_tokens?: number }).max_completion_tokens ?? 0);
+    expect(bounds).toHaveLength(1);
+    expect(bounds[0]).toBeGreaterThan(0);
+    expect(bounds[0]).toBeLessThan(1000);
   });
 
   it('gives alerts for its budget', async () => {
@@ -113,7 +114,7 @@ describe('a call that is moved after a 401', () => {
   });
 
   it('that is aborted meanwhile is booked once, and leaves nothing held', async () => {
-    let give = (_: ApiKey): void => {};
+    let give: (key: ApiKey) => void = () => {};
     const next = key('next', { monthlyBudgetUsd: usd(1) });
     const keys: KeyProvider = {
       key: ({ rejectedKeyId }) =>
@@ -123,7 +124,7 @@ describe('a call that is moved after a 401', () => {
     const { client, mock, records, governor } = scene(
       {
         teams: { a: { monthlyBudgetUsd: usd(5) } },
-        keys: { ...keys, key: (request) => ((asked ||= request.rejectedKeyId !== undefined), keys.key(request)) },
+        keys: { ...keys, key: (request: KeyRequest) => ((asked ||= request.rejectedKeyId !== undefined), keys.key(request)) },
       },
       { team: 'a', client: { maxRetries: 2 } },
     );
@@ -165,6 +166,15 @@ describe('attempted()', () => {
     expect(told.map(({ result, status }) => [result, status]).slice(-1)).toEqual([['ok', 200]]);
     for (const attempt of told) expect(attempt).toMatchObject({ callId: records[0]?.id, key: only });
     expect(told.some(({ key: { secret } }) => secret === only.secret)).toBe(true);
+  });
+
+  it('is told of a call that never left', async () => {
+    const told: KeyAttempt[] = [];
+    const keys: KeyProvider = { key: () => key('k'), attempted: (attempt) => void told.push(attempt) };
+    const { client, mock } = scene({ teams: { a: { monthlyBudgetUsd: 0 } }, keys }, { team: 'a' });
+    expect(await rejection(client.chat.completions.create(params))).toMatchObject({ code: 'budget-exceeded' });
+    expect(told).toMatchObject([{ result: 'unanswered', status: undefined, key: { id: 'k' } }]);
+    expect(mock.calls).toHaveLength(0);
   });
 
   it('is told nothing when explain() asks, which says so', async () => {
