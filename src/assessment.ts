@@ -174,6 +174,8 @@ export function assess(assessment: Assessment, context: Context): undefined | Pr
 async function assessFurther(assessment: Assessment, context: Context): Promise<void> {
   const goesOn = await applyPolicies(assessment, context, () => runSteps(FIRST_STEPS, assessment, context));
   if (!goesOn || (context.keys && !(await chooseKey(assessment, context)) && !context.observe)) return;
+  // A key may be for some models only, whoever gave it out.
+  if (assessment.key?.rules?.allowedModels && !runSteps(RULES, assessment, context)) return;
   if (assessment.operation?.kind === 'audio') await measureAudio(assessment, context);
   runSteps(LAST_STEPS, assessment, context);
 }

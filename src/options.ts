@@ -3,7 +3,7 @@
 import { type ConfigIssue, GovernanceConfigError } from './errors';
 import type { Governance } from './governance';
 import { bindingShape, expectedObject, governanceShape, isPlain, issuesOf, teamShape } from './governance-shape';
-import { providerOf } from './keys/keys-option';
+import { isProvider, providerOf } from './keys/keys-option';
 import type { GovernanceDefinition, UsableModels } from './policy/definition';
 import type { TeamNames } from './policy/usable-models';
 import { increaseIssues, kindOf, ruleIssues, shown } from './rule-check';
@@ -94,6 +94,9 @@ function keysIssues({ keys }: Governance): readonly ConfigIssue[] {
         message: expectedObject('a KeyProvider, a list of keys, or a record of secrets by name')({ input: keys }),
       },
     ];
+  // Nothing can be added to these later, so every call would be refused.
+  if (!isProvider(keys) && Object.keys(keys).length === 0)
+    return [{ path: 'keys', message: 'Expected at least one key, got none' }];
   try {
     providerOf(keys);
     return [];

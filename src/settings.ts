@@ -130,9 +130,10 @@ export function teamRules(name: string, team: TeamOptions, governance: Governanc
 
 /** The same rules, and those of a key beside them. */
 export function withKeyRules(rules: TeamRules, key: KeyBound): TeamRules {
-  const { budgets, limits } = key;
+  const { budgets, limits, rules: own } = key;
   return {
     ...rules,
+    rules: hasRules(own) ? [...rules.rules, own] : rules.rules,
     budgets: [...rules.budgets, ...budgets],
     sharedLimits: Object.freeze([...rules.sharedLimits, ...limits]),
     needsBound: rules.needsBound || budgets.length > 0 || limits.some(({ kind }) => kind === 'tokens'),
@@ -141,13 +142,19 @@ export function withKeyRules(rules: TeamRules, key: KeyBound): TeamRules {
 
 /** What a key counts for itself, whichever team uses it. */
 export interface KeyBound {
+  readonly rules: NamedRules;
   readonly budgets: readonly BudgetRule[];
   readonly limits: readonly LimitDemand[];
 }
 
 export function keyBound(keyId: string, rules: KeyRules): KeyBound {
   const [owner, scope] = [`key ${keyId}`, `key:${keyId}`];
-  return { budgets: budgetRules(owner, scope, rules), limits: limitRules(owner, scope, rules) };
+  const { allowedModels } = rules;
+  return {
+    rules: requestRules(owner, allowedModels ? { allowedModels } : {}),
+    budgets: budgetRules(owner, scope, rules),
+    limits: limitRules(owner, scope, rules),
+  };
 }
 
 function requestRules(owner: string, options: RuleOptions): NamedRules {

@@ -99,10 +99,11 @@ class Planner {
   }
 
   async #assess({ customId, request }: BatchLine): Promise<Assessment> {
-    const { id, at, binding, key } = this.#call;
+    const { id, at, binding, key, rules } = this.#call;
     const line = new Assessment(id, at, binding, request);
     line.line = { number: this.#number, customId };
     line.key = key;
+    line.rules = rules;
     const before = this.#context.policies.length > 0 ? request.body?.encode() : undefined;
     const pending = assess(line, this.#context);
     if (pending) await pending;

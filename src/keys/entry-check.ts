@@ -3,7 +3,7 @@
 import type { ConfigIssue } from '../errors';
 import { environmentVariable } from '../platform';
 import { matcher } from '../wildcards';
-import { type Expectation, type FieldChecks, fieldIssues, isPlain, kindOf, listIssues } from './field-check';
+import { type Expectation, type FieldChecks, fieldIssues, isPlain, kindOf } from './field-check';
 import { instantIssues, instantOf } from './instant';
 import type { KeyConfig, KeyEntry } from './key-entry';
 import { parseKeyName } from './key-name';
@@ -30,10 +30,6 @@ const CHECKS = {
   team: text,
   environment: text,
   purpose: text,
-  allowedModels: (path: string, value: unknown) =>
-    listIssues(path, value, 'a list of models', (at, model) =>
-      text.holds(model) ? [] : [{ path: at, message: `Expected the name of a model, got ${kindOf(model)}` }],
-    ),
   notBefore: instantIssues,
   retireAfter: instantIssues,
   ...RULE_CHECKS,

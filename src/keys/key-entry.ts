@@ -32,8 +32,6 @@ export interface KeyEntry extends KeyRules {
   readonly environment?: string | undefined;
   /** Default: from the name. */
   readonly purpose?: string | undefined;
-  /** The only models that it is used for; `*` stands for anything. Default: all. */
-  readonly allowedModels?: readonly string[] | undefined;
   /** It is not used before. Of two keys of a team, the one with the later `notBefore` is the newer, then the one listed later. */
   readonly notBefore?: Instant | undefined;
   /** New calls do not use it from then on; those in flight end with it. */

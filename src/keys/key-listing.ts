@@ -15,6 +15,7 @@ export function listedKey(key: RegisteredKey, newer: readonly RegisteredKey[], a
     ...(newest !== serving && { nextFingerprint: newest?.fingerprint }),
     notBefore: config.notBefore,
     retireAfter,
+    allowedModels: config.allowedModels,
   };
 }
 

@@ -1,7 +1,13 @@
 import type { RuleOptions } from '../governance';
 
-/** What holds for all calls on one key, beside the rules of the team and the organisation. */
-export type KeyRules = Pick<RuleOptions, 'rateLimitRPM' | 'rateLimitTPM' | 'monthlyBudgetUsd' | 'budgets' | 'alertsAt'>;
+/**
+ * What holds for all calls on one key, beside the rules of the team and the organisation. `allowedModels` are the only models that
+ * it is used for; `*` stands for anything.
+ */
+export type KeyRules = Pick<
+  RuleOptions,
+  'allowedModels' | 'rateLimitRPM' | 'rateLimitTPM' | 'monthlyBudgetUsd' | 'budgets' | 'alertsAt'
+>;
 
 /** A secret and the name it goes by. */
 export interface ApiKey {
@@ -58,6 +64,8 @@ export interface ListedKey {
   /** Epoch milliseconds. */
   readonly notBefore?: number | undefined;
   readonly retireAfter?: number | undefined;
+  /** The only models that it is used for. */
+  readonly allowedModels?: readonly string[] | undefined;
 }
 
 /**

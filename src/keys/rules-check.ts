@@ -38,8 +38,15 @@ const BUDGET_CHECKS = {
   name: { what: 'a name that is not empty', holds: (value) => typeof value === 'string' && value !== '' },
 } satisfies Record<keyof BudgetOptions, Expectation>;
 
-/** What each limit and budget of a key must be. */
+const model: Expectation = {
+  what: 'the name of a model',
+  holds: (value) => typeof value === 'string' && value !== '',
+};
+
+/** What each rule of a key must be. */
 export const RULE_CHECKS = {
+  allowedModels: (path: string, value: unknown) =>
+    listIssues(path, value, 'a list of models', (at, member) => expectationIssues(at, member, model)),
   rateLimitRPM: count,
   rateLimitTPM: count,
   monthlyBudgetUsd: usd,

@@ -72,7 +72,10 @@ describe('entries', () => {
     allowedModels.push('b');
     budgets.pop();
     expect(ask(registry, { model: 'b' }).id).toBeUndefined();
-    expect(ask(registry, { model: 'a' }).key?.rules).toEqual({ budgets: [{ limitUsd: 5, window: 'day' }] });
+    expect(ask(registry, { model: 'a' }).key?.rules).toEqual({
+      allowedModels: ['a'],
+      budgets: [{ limitUsd: 5, window: 'day' }],
+    });
   });
 
   it.each<[string, KeyEntry['notBefore'], number]>([
@@ -138,7 +141,7 @@ describe('what is wrong is told', () => {
       'a model that is no text',
       { allowedModels: ['a', 5] },
       'keys.0.allowedModels.1',
-      'Expected the name of a model, got number',
+      'Expected the name of a model, got 5 (number)',
     ],
     [
       'a fraction of a request',
@@ -207,7 +210,7 @@ describe('what is wrong is told', () => {
       'an unknown field',
       { models: [] },
       'keys.0.models',
-      'Unknown field. Known fields: name, secret, team, environment, purpose, allowedModels',
+      'Unknown field. Known fields: name, secret, team, environment, purpose',
     ],
   ])('of %s', (_, entry, path, message) => {
     const issues = entryIssues(entry);

@@ -186,3 +186,28 @@ describe('attempted()', () => {
     expect(asked).toEqual([true, undefined]);
   });
 });
+
+describe('a key for some models only', () => {
+  const OTHER = 'openai/gpt-oss-120b';
+  const only = key('k', { allowedModels: [OTHER] });
+
+  it('is used for no other, whoever gave it out', async () => {
+    const { client, mock } = scene({ teams: { a: {} }, keys: { key: () => only } }, { team: 'a' });
+    await client.chat.completions.create({ ...params, model: OTHER });
+    const error = await rejection(client.chat.completions.create(params));
+    expect(error).toMatchObject({ code: 'model-not-allowed', rule: 'allowedModels' });
+    expect(error.message).toMatch(/not in allowedModels of key k/);
+    expect(mock.calls).toHaveLength(1);
+  });
+
+  it('is used for no line of a batch with another', async () => {
+    const { client, mock } = scene({ teams: { a: {} }, keys: { key: () => only } }, { team: 'a' });
+    const line = (model: string): string =>
+      JSON.stringify({ custom_id: model, method: 'POST', url: '/v1/chat/completions', body: { ...params, model } });
+    const upload = (...models: readonly string[]): Promise<unknown> =>
+      client.files.create({ purpose: 'batch', file: new File([models.map(line).join('\n')], 'lines.jsonl') });
+    await upload(OTHER);
+    expect(await rejection(upload(OTHER, MODEL))).toMatchObject({ code: 'model-not-allowed' });
+    expect(mock.calls).toHaveLength(1);
+  });
+});
