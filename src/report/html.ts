@@ -12,6 +12,7 @@ import { CHART_SCRIPT_HASH, CHART_SOURCE_HASH, STYLE_HASH, TABLE_SCRIPT_HASH } f
 import { PAGE_STYLE } from './page-style';
 import { TABLE_SCRIPT } from './page-tables';
 import { periodText } from './period';
+import { raisedTexts } from './raised';
 
 // Nothing is fetched, and no script or style runs but these, whatever a name holds.
 const POLICY = [
@@ -59,7 +60,7 @@ export function htmlPage(reports: readonly Report[], title: string): string {
 ${isShared && first.rows.length > 0 ? `${headlineHtml(first)}\n` : ''}${sections.map(({ html }) => html).join('\n')}
 </main>
 <footer>
-<p>Amounts are rounded here; they are booked in whole billionths of a dollar. Percentiles are at most 5 % above the exact figure.</p>
+${[...new Set(reports.flatMap(raisedTexts))].map((text) => `<p>${escapeHtml(text)}</p>\n`).join('')}<p>Amounts are rounded here; they are booked in whole billionths of a dollar. Percentiles are at most 5 % above the exact figure.</p>
 <p>Made with governed-groq.</p>
 </footer>
 <script>${TABLE_SCRIPT}</script>

@@ -2,6 +2,7 @@ import type { Report } from '../usage-report';
 import { type Column, columnsOf, rowsInOrder } from './columns';
 import { textWidth } from './names';
 import { periodText } from './period';
+import { raisedTexts } from './raised';
 
 /** A report as a heading, its time and a GitHub table, the total in bold. */
 export function markdownText(report: Report, title: string): string {
@@ -18,7 +19,8 @@ export function markdownText(report: Report, title: string): string {
   const [header = [], ...body] = lines.map((line) =>
     line.map((text, index) => padded(text, widths[index] ?? 0, isEnd(columns[index]))),
   );
-  return head + [header, rule, ...body].map((line) => `| ${line.join(' | ')} |\n`).join('');
+  const raised = raisedTexts(report).map((text) => `\n${escaped(text)}\n`);
+  return head + [header, rule, ...body].map((line) => `| ${line.join(' | ')} |\n`).join('') + raised.join('');
 }
 
 const isEnd = (column: Column | undefined): boolean => column?.kind === 'number' || column?.kind === 'time';

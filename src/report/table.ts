@@ -3,6 +3,7 @@ import { type Column, IMPORTANCE, columnsOf, rowsInOrder } from './columns';
 import { budgetLevel } from './figures';
 import { shortened, textWidth } from './names';
 import { periodText } from './period';
+import { raisedTexts } from './raised';
 
 /** How a table is laid out. */
 export interface TableLayout {
@@ -74,6 +75,7 @@ export function tableText(report: Report, { width, color, title }: TableLayout):
     const note = `No room for: ${left.map((column) => column.title).join(', ')}.`;
     lines.push('', ...wrapped(note, room).map((each) => paint(each, 'dim')));
   }
+  for (const text of raisedTexts(report)) lines.push('', ...wrapped(text, room));
   return ended(lines);
 }
 
