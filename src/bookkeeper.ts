@@ -1,6 +1,6 @@
 import { Alerts } from './alerts';
 import type { Account } from './budget/accounts';
-import type { BudgetStore, Settlement } from './budget/budget-store';
+import type { BudgetState, BudgetStore, Settlement } from './budget/budget-store';
 import type { Clock } from './clock';
 import type { Events } from './events';
 import { isThenable } from './thenable';
@@ -91,16 +91,27 @@ export class Bookkeeper {
   }
 
   async #settle(settlement: Settlement, charge: Charge, record: UsageRecord): Promise<void> {
-    const failure = await this.#tryAgain(settlement, 'budgetStore', 'settle', charge.id, async () => {
+    let isAgain = false;
+    const hasFailed = await this.#tryAgain(settlement, 'budgetStore', 'settle', charge.id, async () => {
+      const isRepeated = isAgain;
+      isAgain = true;
       let { states } = await this.#budgetStore.settle(settlement);
       if (states.length === 0 && charge.orId !== undefined) {
         ({ states } = await this.#budgetStore.settle({ ...settlement, id: charge.orId }));
       }
-      if (charge.accounts) this.#alerts.look(record.team, charge.accounts, states, settlement.at, settlement.spentNanos);
+      if (!charge.accounts) return;
+      // The answer that was lost may have been the one to tell of a level.
+      if (isRepeated && states.length === 0) states = await this.#readAccounts(charge.accounts, settlement.at);
+      this.#alerts.look(record.team, charge.accounts, states, settlement.at, settlement.spentNanos, isRepeated);
     });
-    if (!failure) this.#announce(record);
     // Given up: the hold is charged in full when it expires. What is known of the call is recorded if that can still be done.
-    else if (this.#together) this.#write(record);
+    if (hasFailed && this.#together) this.#write(record);
+    this.#announce(record);
+  }
+
+  async #readAccounts(accounts: readonly Account[], at: number): Promise<readonly BudgetState[]> {
+    const names = accounts.map(({ name }) => name);
+    return this.#budgetStore.read(names, at).catch(() => []);
   }
 
   #write(record: UsageRecord): void {

@@ -6,6 +6,7 @@ import type { Assessment } from './assessment';
 import type { Context } from './context';
 import { NoKeyError, StoreError } from './errors';
 import { type ApiKey, type KeyResult, isKey } from './keys/key-provider';
+import { measure } from './measure';
 import { retryAfterMsOfHeaders } from './sdk/limit-headers';
 import { onRejection } from './thenable';
 
@@ -49,21 +50,37 @@ export function useKey(assessment: Assessment, context: Context, key: ApiKey): v
 }
 
 /**
- * Moves a call to another key, and its hold to that key's budgets if they are others. Resolves to what is held then; undefined if
- * they cannot pay, and everything is as it was.
+ * Moves a call to another key: its bound to what that key's limits allow, and its hold to that key's budgets if they are others.
+ * `isFree` says that nothing can have been charged so far, so that the first hold makes room for the second. Resolves to what is
+ * held then; undefined if the budgets cannot pay, and the key is the one before.
  */
-export async function moveToKey(assessment: Assessment, context: Context, key: ApiKey, held: Held): Promise<Held | undefined> {
-  const { key: keyBefore, rules: rulesBefore } = assessment;
+export async function moveToKey(
+  assessment: Assessment,
+  context: Context,
+  key: ApiKey,
+  held: Held,
+  isFree: boolean,
+): Promise<Held | undefined> {
+  const { key: keyBefore, rules: rulesBefore, outputBound: boundBefore } = assessment;
   useKey(assessment, context, key);
-  if (held.ungoverned || countsTheSame(assessment, context, held)) return { ...held, keyId: key.id };
+  measure(assessment, context);
+  if (held.ungoverned || countsTheSame(assessment, context, held)) {
+    // Never more than the hold counts with.
+    const bound = Math.min(assessment.outputBound ?? Infinity, held.outputTokens ?? Infinity);
+    assessment.outputBound = bound === Infinity ? undefined : bound;
+    return { ...held, keyId: key.id, outputTokens: assessment.outputBound };
+  }
+  const { budgetStore, clock } = context;
   try {
-    const moved = await hold(assessment, context, context.budgetStore, `${assessment.id}/${key.id}`);
-    if (held.stored) context.release(held.id);
+    if (held.stored && isFree) await budgetStore.settle({ id: held.id, spentNanos: 0, at: clock.now() });
+    const moved = await hold(assessment, context, budgetStore, `${assessment.id}/${key.id}`);
+    if (held.stored && !isFree) context.release(held.id);
     return moved;
   } catch {
     // The 401 that led here is what the caller is told.
     assessment.key = keyBefore;
     assessment.rules = rulesBefore;
+    assessment.outputBound = boundBefore;
     return undefined;
   }
 }

@@ -216,7 +216,7 @@ export class Call {
     const [context, assessment, before] = [this.#context, this.#assessment, this.#held];
     // What a batch holds stays where it is held.
     if (assessment === undefined || before === undefined || this.#batch !== undefined) return false;
-    const held = await moveToKey(assessment, context, key, before);
+    const held = await moveToKey(assessment, context, key, before, this.#attempts?.unanswered === 0);
     if (this.#ended) {
       // It was booked on the first hold; the other one came too late.
       if (held?.stored && held.id !== before.id) context.release(held.id);
@@ -225,7 +225,8 @@ export class Call {
     if (held === undefined) return false;
     this.#held = held;
     this.#use(key);
-    if (held.outputTokens !== before.outputTokens && !context.observe) this.#amend(assessment, held, this.#streaming);
+    // The key's own budget may need a bound where none was needed before.
+    if (!context.observe) this.#amend(assessment, held, this.#streaming);
     return true;
   }
 

@@ -42,6 +42,10 @@ export interface BudgetThreshold {
   readonly budget: string;
   readonly account: string;
   readonly team: string;
+  /** What the budget counts apart, if it does: `team`, `user`, `key`, `model`, or e.g. `tag feature`. */
+  readonly per: string | undefined;
+  /** Which of these this one is; `''` for calls without one. */
+  readonly of: string | undefined;
   /** Share of the limit, e.g. 0.8. */
   readonly level: number;
   readonly thresholdNanos: number;
@@ -67,8 +71,8 @@ export interface BudgetChanged {
   readonly heldNanos: number;
   readonly limitNanos: number;
   readonly resetsAt: number;
-  /** True if it counts a time up to now; then `resetsAt` is when the oldest spending leaves it. */
-  readonly rolling: boolean;
+  /** If it counts a time up to now, how long that is; then `resetsAt` is when the oldest spending leaves it. */
+  readonly rollingMs: number | undefined;
   readonly soft: boolean;
 }
 

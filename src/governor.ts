@@ -256,9 +256,13 @@ export class Governor {
   async close(): Promise<void> {
     this.#unfollow?.();
     await this.#settled('retries');
-    await this.#context.usageLog.flush?.();
-    for (const sink of this.#alertSinks) await sink.flush?.();
-    for (const store of this.#ownsStores) await store.close?.();
+    // One that fails must not keep the others from ending.
+    const ended = await Promise.allSettled([
+      this.#context.usageLog.flush?.(),
+      ...this.#alertSinks.map(async (sink) => sink.flush?.()),
+      ...this.#ownsStores.map(async (store) => store.close?.()),
+    ]);
+    for (const each of ended) if (each.status === 'rejected') throw each.reason;
   }
 
   async #settled(including?: 'retries'): Promise<void> {

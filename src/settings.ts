@@ -186,20 +186,22 @@ export function budgetRules(
   if (monthlyBudgetUsd !== undefined) all.unshift({ limitUsd: monthlyBudgetUsd, window: 'month' });
   const names = new Set<string>();
   return all.map((budget, index) => {
-    const limitNanos = nanosOfUsd(budget.limitUsd);
+    const name = uniqueName(budget.name ?? budgetName(owner, budget), names);
+    const limitNanos = Math.min(MAX_NANOS, nanosOfUsd(budget.limitUsd) + raised(name));
     const monthly = index === 0 && monthlyBudgetUsd !== undefined;
     const inUsd = monthly ? (alertsAtUsd ?? []) : [];
     // Absolute amounts stand instead of the default shares, and beside shares that were asked for.
     const shares = inUsd.length > 0 && options.alertsAt === undefined ? [] : alertsAt;
-    const alerts = [
+    const given = [
       ...shares.map((level) => ({ level, nanos: Math.ceil(limitNanos * level) })),
       ...inUsd.map((usd) => ({ level: limitNanos === 0 ? 0 : nanosOfUsd(usd) / limitNanos, nanos: nanosOfUsd(usd) })),
     ].sort((a, b) => a.nanos - b.nanos);
-    const name = uniqueName(budget.name ?? budgetName(owner, budget), names);
+    // A share and an amount may be the same level.
+    const alerts = given.filter(({ nanos }, at) => nanos !== given[at - 1]?.nanos);
     return {
       name,
       scope,
-      limitNanos: Math.min(MAX_NANOS, limitNanos + raised(name)),
+      limitNanos,
       period: budget.window,
       per: budget.per === 'team' && scope !== 'organization' ? undefined : budget.per,
       soft: budget.soft ?? false,
@@ -218,7 +220,8 @@ function uniqueName(name: string, taken: Set<string>): string {
 
 function budgetName(owner: string, { window, per }: BudgetOptions): string {
   const period = typeof window === 'string' ? window : `${window.rollingMs}ms`;
-  const split = per === undefined || per === 'team' ? '' : typeof per === 'string' ? `/${per}` : `/tag ${per.tag}`;
+  const isWhole = per === undefined || (per === 'team' && owner !== 'organization');
+  const split = isWhole ? '' : typeof per === 'string' ? `/${per}` : `/tag ${per.tag}`;
   return `${owner}${split}/${period}`;
 }
 

@@ -16,12 +16,14 @@ export interface WebhookAlertsOptions {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Only alerts of this share of the limit and above, e.g. 0.8. Default: all. */
   readonly minLevel?: number | undefined;
-  /** Makes the body, which is sent as JSON. Default: `text` for Slack, and the alert's own fields in `alert`. */
-  readonly format?: ((alert: BudgetThreshold) => object) | undefined;
+  /** Makes the body, an object that is sent as JSON. Default: `text` for Slack, and the alert's own fields in `alert`. */
+  readonly format?: ((alert: BudgetThreshold) => object | Promise<object>) | undefined;
   /** How often an alert is tried at most. Default 5. */
   readonly maxAttempts?: number | undefined;
   /** How long one attempt may take, in milliseconds. Default 10,000. */
   readonly timeoutMs?: number | undefined;
+  /** How long `flush()` waits before it gives up what is not delivered, in milliseconds. Default 30,000. */
+  readonly flushTimeoutMs?: number | undefined;
   /** Called with an alert that could not be delivered. Default: the promise that the sink returned rejects, which a governor ignores. */
   readonly onFailure?: ((alert: BudgetThreshold, error: Error) => void) | undefined;
   /** Default: the platform's. */
@@ -33,7 +35,7 @@ export interface WebhookAlertsOptions {
 /** Takes alerts, and resolves when one is delivered. */
 export interface WebhookAlerts extends AlertSink {
   (alert: BudgetThreshold): Promise<void>;
-  /** Resolves when everything given to it so far is delivered or given up. */
+  /** Resolves when everything given to it so far is delivered or given up, after `flushTimeoutMs` at the latest. */
   flush(): Promise<void>;
 }
 
@@ -46,8 +48,9 @@ const MAX_UNDER_WAY = 1_000;
 
 /**
  * Posts alerts to a URL, for `governance.alerts: [webhookAlerts({ url })]` or
- * `governor.on('budget-threshold', webhookAlerts({ url }))`. Network errors, timeouts, 408, 429 and 5xx are tried again, after
- * `Retry-After` if the answer has one; redirects and other answers are final. Every attempt of an alert has the same
+ * `governor.on('budget-threshold', webhookAlerts({ url }))`. Network errors, timeouts, 408, 429 and 5xx are tried again after 1, 4,
+ * 16 and 64 seconds, or later if the answer's `Retry-After` says so, but no later than after 5 minutes; redirects and other answers
+ * are final. With 1,000 alerts under way the next is given up at once. Every attempt of an alert has the same
  * `Idempotency-Key`, the alert's id, so that a receiver can tell what it has already. Waiting between attempts does not keep the
  * process from ending, unless `flush()` is waited for, as `governor.close()` does. Throws a `GovernanceConfigError` if an option
  * is not valid.
@@ -70,6 +73,8 @@ class Sender {
   readonly #clock: Clock;
   readonly #underWay: Set<Promise<void>> = new Set();
   #flushes = 0;
+  /** Aborted when a flush has waited for long enough. */
+  #deadline = new AbortController();
   /** Aborted to have those who sleep in the background sleep in the foreground. */
   readonly #background: Set<AbortController> = new Set();
 
@@ -92,9 +97,21 @@ class Sender {
   }
 
   async flush(): Promise<void> {
+    if (this.#underWay.size === 0) return;
+    const { flushTimeoutMs = 30_000 } = this.#options;
+    const done = new AbortController();
     this.#flushes++;
     for (const sleeper of this.#background) sleeper.abort();
+    const deadline = this.#clock.sleep(flushTimeoutMs, done.signal, true).then(
+      () => {
+        this.#deadline.abort();
+        this.#deadline = new AbortController();
+      },
+      () => {},
+    );
     await Promise.all(this.#underWay);
+    done.abort();
+    await deadline;
     this.#flushes--;
   }
 
@@ -114,20 +131,23 @@ class Sender {
   async #failure(alert: BudgetThreshold): Promise<Error | undefined> {
     const { format = bodyOf, maxAttempts = 5 } = this.#options;
     if (this.#underWay.size >= MAX_UNDER_WAY) return this.#givenUp(alert, `${MAX_UNDER_WAY} others are under way`);
+    const { signal } = this.#deadline;
     let body: string;
     try {
-      body = JSON.stringify(format(alert));
+      const made: unknown = await format(alert);
+      if (typeof made !== 'object' || made === null) return this.#givenUp(alert, 'format() returned no object');
+      body = JSON.stringify(made);
     } catch (cause) {
       return this.#givenUp(alert, 'format() failed', { cause });
     }
     for (let attempt = 1; ; attempt++) {
-      const failure = await this.#attempt(alert, body);
+      const failure = await this.#attempt(alert, body, signal);
       if (failure === undefined) return undefined;
-      const { reason, retryAfterMs = backOffMs(attempt) } = failure;
-      if (attempt >= maxAttempts || retryAfterMs > LONGEST_WAIT_MS) {
-        return this.#givenUp(alert, `${reason}, after ${attempt} ${attempt === 1 ? 'attempt' : 'attempts'}`);
-      }
-      await this.#pause(retryAfterMs);
+      const { reason, retryAfterMs = 0 } = failure;
+      const tries = `after ${attempt} ${attempt === 1 ? 'attempt' : 'attempts'}`;
+      if (attempt >= maxAttempts || retryAfterMs === Infinity) return this.#givenUp(alert, `${reason}, ${tries}`);
+      if (!signal.aborted) await this.#pause(Math.min(Math.max(retryAfterMs, backOffMs(attempt)), LONGEST_WAIT_MS), signal);
+      if (signal.aborted) return this.#givenUp(alert, `${reason}, ${tries}, and flush() waits no longer`);
     }
   }
 
@@ -135,16 +155,15 @@ class Sender {
     return new Error(`Alert ${JSON.stringify(id)} was not delivered to ${this.#url.origin}: ${reason}.`, options);
   }
 
-  async #attempt({ id }: BudgetThreshold, body: string): Promise<Failure | undefined> {
+  async #attempt({ id }: BudgetThreshold, body: string, deadline: AbortSignal): Promise<Failure | undefined> {
     const { fetch = globalThis.fetch, headers, timeoutMs = 10_000 } = this.#options;
     const attempt = new AbortController();
     const done = new AbortController();
+    const stop = (): void => done.abort();
+    deadline.addEventListener('abort', stop, { once: true });
     const timeout = this.#clock.sleep(timeoutMs, done.signal).then(
-      () => {
-        attempt.abort();
-        return undefined;
-      },
-      () => undefined,
+      () => attempt.abort(),
+      () => deadline.aborted && attempt.abort(),
     );
     try {
       const all = new Headers(headers);
@@ -152,22 +171,24 @@ class Sender {
       all.set('idempotency-key', idempotencyKey(id));
       const asked = fetch(this.#url.href, { method: 'POST', headers: all, body, redirect: 'manual', signal: attempt.signal });
       const response = await Promise.race([asked, timeout]);
-      if (response === undefined) return { reason: `no answer within ${timeoutMs} ms`, retryAfterMs: undefined };
+      if (!response)
+        return { reason: deadline.aborted ? 'no answer' : `no answer within ${timeoutMs} ms`, retryAfterMs: undefined };
       // Nobody reads it, and it would keep its connection.
       response.body?.cancel().catch(() => {});
       return failureOf(response, this.#clock.now());
     } catch (error) {
       return { reason: `no answer${codeOf(error)}`, retryAfterMs: undefined };
     } finally {
+      deadline.removeEventListener('abort', stop);
       done.abort();
     }
   }
 
-  async #pause(ms: number): Promise<void> {
+  async #pause(ms: number, deadline: AbortSignal): Promise<void> {
     const until = this.#clock.now() + ms;
     // A clock that was set back must not make the wait longer.
     for (let rest = ms; rest > 0; rest = Math.min(rest, until - this.#clock.now())) {
-      if (this.#flushes > 0) return this.#clock.sleep(rest);
+      if (this.#flushes > 0) return this.#clock.sleep(rest, deadline).catch(() => {});
       const sleeper = new AbortController();
       this.#background.add(sleeper);
       try {
@@ -232,9 +253,21 @@ function instant(at: number): string | null {
   return text === 'never' ? null : text;
 }
 
-// Names of teams and users may be in any script, and a header may not.
-const idempotencyKey = (id: string): string =>
-  id.replaceAll(/[^\x21-\x7e]/gu, (sign) => `%${sign.codePointAt(0)?.toString(16) ?? ''}`);
+const LONGEST_KEY = 250;
+
+// Names of teams and users may be in any script and of any length, and a header may not. What is cut off is summed up, so that
+// two alerts do not become one.
+function idempotencyKey(id: string): string {
+  const key = encodeURI(id.replaceAll(/\p{Cs}/gu, '?'));
+  return key.length <= LONGEST_KEY ? key : `${key.slice(0, LONGEST_KEY)}~${key.length}~${checksum(key)}`;
+}
+
+// FNV-1a, 32 bits: http://www.isthe.com/chongo/tech/comp/fnv/
+function checksum(text: string): string {
+  let sum = 0x811c9dc5;
+  for (let index = 0; index < text.length; index++) sum = Math.imul(sum ^ text.charCodeAt(index), 0x01000193);
+  return (sum >>> 0).toString(16);
+}
 
 const OPTIONS: readonly string[] = [
   'url',
@@ -243,13 +276,14 @@ const OPTIONS: readonly string[] = [
   'format',
   'maxAttempts',
   'timeoutMs',
+  'flushTimeoutMs',
   'onFailure',
   'fetch',
   'clock',
 ] satisfies (keyof WebhookAlertsOptions)[];
 
 function checked(options: WebhookAlertsOptions): URL {
-  const { url, headers, minLevel, maxAttempts, timeoutMs } = options;
+  const { url, headers, minLevel, maxAttempts } = options;
   const issues: ConfigIssue[] = Object.keys(options)
     .filter((name) => !OPTIONS.includes(name))
     .map((path) => ({ path, message: `Unknown option. Known options: ${OPTIONS.join(', ')}` }));
@@ -264,13 +298,20 @@ function checked(options: WebhookAlertsOptions): URL {
   );
   expect('url', !target?.username && !target?.password, 'Expected no user name or password in it; set headers.authorization');
   expect('headers', areHeaders(headers), "Expected names and values of headers, e.g. { authorization: 'Bearer …' }");
-  expect('minLevel', minLevel === undefined || minLevel >= 0, 'Expected a share of the limit of 0 or more, e.g. 0.8');
+  expect(
+    'minLevel',
+    minLevel === undefined || (minLevel >= 0 && minLevel <= 10),
+    'Expected a share of the limit from 0 to 10, e.g. 0.8 for 80 %',
+  );
   expect(
     'maxAttempts',
     maxAttempts === undefined || (Number.isSafeInteger(maxAttempts) && maxAttempts >= 1),
     'Expected a whole number of 1 or more',
   );
-  expect('timeoutMs', timeoutMs === undefined || (timeoutMs > 0 && timeoutMs < Infinity), 'Expected milliseconds above 0');
+  for (const name of ['timeoutMs', 'flushTimeoutMs'] as const) {
+    const ms = options[name];
+    expect(name, ms === undefined || (ms > 0 && ms < Infinity), 'Expected milliseconds above 0');
+  }
   for (const name of ['format', 'onFailure', 'fetch'] as const) {
     expect(name, options[name] === undefined || typeof options[name] === 'function', 'Expected a function');
   }

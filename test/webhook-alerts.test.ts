@@ -20,6 +20,8 @@ const alertOf = (changes: Partial<BudgetThreshold> = {}): BudgetThreshold => ({
   spentNanos: 161.5e9,
   limitNanos: 200e9,
   resetsAt: Date.UTC(2026, 1, 1),
+  per: undefined,
+  of: undefined,
   soft: false,
   runsOutAt: Date.UTC(2026, 0, 25, 6),
   ...changes,
@@ -135,8 +137,27 @@ describe('an alert', () => {
     const names = ['équipe', '团队', 'a b\r\nx: y', 'lone \ud800', 'a😀'];
     for (const name of names) await hook.give(alertOf({ id: name }));
     const keys = hook.sent.map(({ headers }) => headers.get('idempotency-key'));
-    expect(keys).toEqual(['%e9quipe', '%56e2%961f', 'a%20b%d%ax:%20y', 'lone%20%d800', 'a%1f600']);
+    expect(keys).toEqual(['%C3%A9quipe', '%E5%9B%A2%E9%98%9F', 'a%20b%0D%0Ax:%20y', 'lone%20?', 'a%F0%9F%98%80']);
     expect(hook.sent.map(({ body }) => (body['alert'] as { id: unknown }).id)).toEqual(names);
+  });
+
+  it('of a very long name has a short id, and not that of another', async () => {
+    const hook = hooked([200]);
+    for (const end of ['a', 'b']) await hook.give(alertOf({ id: `${'x'.repeat(20_000)}${end}` }));
+    const keys = hook.sent.map(({ headers }) => headers.get('idempotency-key') ?? '');
+    expect(new Set(keys).size).toBe(2);
+    for (const key of keys) expect(key.length).toBeLessThan(300);
+  });
+
+  it('is not sent as nothing because format() returned none', async () => {
+    for (const made of [undefined, 'text', null]) {
+      const hook = hooked([200], { format: () => made as never });
+      await hook.give();
+      expect([hook.sent.length, hook.failures.length]).toEqual([0, 1]);
+    }
+    const later = hooked([200], { format: async () => ({ text: 'later' }) });
+    await later.give();
+    expect(later.sent.map(({ body }) => body)).toEqual([{ text: 'later' }]);
   });
 
   it('below the level that is asked for is not sent', async () => {
@@ -172,14 +193,48 @@ describe('what passes is tried again', () => {
     const date = new Date(Date.UTC(2026, 0, 20, 12, 1)).toUTCString();
     const hook = hooked([[429, { 'retry-after': '30' }], [503, { 'retry-after': date }], [429, { 'retry-after': '0' }], 200]);
     await hook.give();
-    expect(hook.waits()).toEqual([30_000, 30_000, 0]);
+    const [first, second, third = 0] = hook.waits();
+    expect([first, second]).toEqual([30_000, 30_000]);
+    // No sooner than without it.
+    expect(third).toBeGreaterThanOrEqual(12_000);
   });
 
-  it('but not if that is longer than five minutes', async () => {
-    const hook = hooked([[429, { 'retry-after': '301' }]]);
+  it('but no later than after five minutes', async () => {
+    const hook = hooked([[429, { 'retry-after': '86400' }], 200]);
     await hook.give();
-    expect(hook.sent).toHaveLength(1);
-    expect(hook.failures).toHaveLength(1);
+    expect(hook.waits()).toEqual([300_000]);
+    expect(hook.failures).toHaveLength(0);
+  });
+
+  it('for thirty seconds once somebody flushes, and is then given up', async () => {
+    for (const answer of [500, 'hang', [429, { 'retry-after': '299' }]] as const) {
+      const clock = manualClock();
+      const failures: string[] = [];
+      const fetch = (): Promise<Response> =>
+        answer === 'hang'
+          ? new Promise<Response>(() => {})
+          : Promise.resolve(
+              typeof answer === 'number'
+                ? new Response('', { status: answer })
+                : new Response('', { status: answer[0], headers: answer[1] }),
+            );
+      const sink = webhookAlerts({
+        url: URL_OF_HOOK,
+        clock,
+        fetch,
+        onFailure: (_, { message }) => void failures.push(message),
+      });
+      const begun = clock.now();
+      void sink(alertOf());
+      await clock.runUntil(sink.flush());
+      expect(clock.now() - begun).toBe(30_000);
+      expect(failures).toEqual([expect.stringMatching(/flush\(\) waits no longer/)]);
+      // And what comes later is tried as before.
+      void sink(alertOf());
+      await settle();
+      expect(failures).toHaveLength(1);
+      await clock.runUntil(sink.flush());
+    }
   });
 
   it('when an answer takes too long', async () => {

@@ -7,6 +7,8 @@ export interface Account {
   readonly rule: BudgetRule;
   /** Scope, budget, what it is split by, and the window: nothing that an edit of the limit would change. */
   readonly name: string;
+  /** Which user, key, model, team or tag value it is, if the rule counts them apart; else `''`. */
+  readonly split: string;
   readonly window: BudgetWindow;
   /** Epoch milliseconds; for a rolling window, when everything spent now will have left it. */
   readonly resetsAt: number;
@@ -43,11 +45,11 @@ export class Accounts {
     const base = `${escaped(scope)}/${name.replaceAll(/[%@#]/g, coded)}${per === undefined ? '' : `#${escaped(split)}`}`;
     if (typeof period !== 'string') {
       [this.#startsAt, this.#resetsAt] = [-Infinity, Infinity];
-      return { rule: this.#rule, name: `${base}@rolling`, window: period, resetsAt: at + period.rollingMs };
+      return { rule: this.#rule, name: `${base}@rolling`, split, window: period, resetsAt: at + period.rollingMs };
     }
     const { startsAt, resetsAt, label } = calendarWindow(period, at, this.#timeZone);
     [this.#startsAt, this.#resetsAt] = [startsAt, resetsAt];
-    return { rule: this.#rule, name: `${base}@${label}`, window: { startsAt, resetsAt }, resetsAt };
+    return { rule: this.#rule, name: `${base}@${label}`, split, window: { startsAt, resetsAt }, resetsAt };
   }
 }
 

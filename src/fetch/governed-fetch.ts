@@ -77,8 +77,9 @@ export function governedFetch(options: GovernedFetchOptions = {}): GovernedFetch
   checkOptions(options, baseURL, refusals);
   const governor = Governor.from(governance);
   const setting: Setting = { governor, binding, base: baseOf(baseURL), refusals, transport };
-  const send = governor.passive ? pass : govern;
-  const governed = (input: string | URL | Request, init?: RequestInit): Promise<Response> => send(setting, input, init);
+  // Rules may come while the program runs.
+  const governed = (input: string | URL | Request, init?: RequestInit): Promise<Response> =>
+    governor.passive ? pass(setting, input, init) : govern(setting, input, init);
   return Object.assign(governed, { governor, Response });
 }
 
@@ -213,9 +214,12 @@ async function movesOn(call: Call, signal: AbortSignal | null | undefined): Prom
   try {
     if (!(await untilAborted(call.moveKey(), signal, () => {}))) return false;
     await call.attempts?.begin(signal ?? undefined);
-    return signal?.aborted !== true;
-  } catch {
-    return false;
+    signal?.throwIfAborted();
+    return true;
+  } catch (error) {
+    if (!signal?.aborted) return false;
+    call.failed(error, 'aborted');
+    throw error;
   }
 }
 

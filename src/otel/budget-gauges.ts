@@ -44,15 +44,15 @@ export class BudgetGauges {
 
   readonly #observe = (result: BatchObservableResult): void => {
     const now = this.#clock.now();
-    for (const { scope, budget, spentNanos, heldNanos, limitNanos, resetsAt, rolling, soft } of this.#budgets.values()) {
+    for (const { scope, budget, spentNanos, heldNanos, limitNanos, resetsAt, at, rollingMs, soft } of this.#budgets.values()) {
       const attributes = {
         'governed_groq.budget': budget,
         'governed_groq.scope': scope,
         'governed_groq.soft': soft,
         ...this.#common,
       };
-      // In a new window nothing is spent until a call says otherwise.
-      const isOver = !rolling && now >= resetsAt;
+      // In a new window, or one that all has left, nothing is spent until a call says otherwise.
+      const isOver = now >= (rollingMs === undefined ? resetsAt : at + rollingMs);
       result.observe(this.#used, isOver ? 0 : spentNanos / NANOS_PER_USD, attributes);
       result.observe(this.#held, isOver ? 0 : heldNanos / NANOS_PER_USD, attributes);
       result.observe(this.#limit, limitNanos / NANOS_PER_USD, attributes);

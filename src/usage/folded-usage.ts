@@ -29,8 +29,8 @@ class Step {
 const startOf = (at: number, spanMs: number): number => Math.floor(at / spanMs) * spanMs;
 
 /**
- * Records summed up by quarter of an hour and all that they can be grouped by. Beyond `maxSums` sums, all but the
- * latest half is summed up further, by UTC day, team, operation and model.
+ * Records summed up by quarter of an hour and all that they can be grouped by. Beyond `maxSums` sums, all but the latest half is
+ * summed up further: by quarter of an hour, team, operation and model, and where that is not enough by UTC day.
  */
 export class FoldedUsage {
   #root = new Step();
@@ -94,19 +94,26 @@ export class FoldedUsage {
     return key;
   }
 
+  // Users, keys and tags of the older half go first; where it is long ago, or all is one user's, times of day follow.
   #coarsen(): void {
+    const kept = Math.floor(this.#maxSums / 2);
+    this.#fold(kept, (slot) => slot);
+    if (this.#size > this.#maxSums - kept / 2) this.#fold(kept, (slot) => startOf(slot, DAY_MS));
+    // What cannot be merged further must not make every record try it again.
+    this.#limit = Math.max(this.#maxSums, this.#size + Math.floor(kept / 2));
+  }
+
+  /** Merges all but the latest `kept` sums by slot as given, team, operation and model. */
+  #fold(kept: number, slotOf: (slot: number) => number): void {
     const all = this.#all.flatMap(({ facets, slots }) => [...slots].map(([slot, sums]) => ({ facets, slot, sums })));
     all.sort((a, b) => a.slot - b.slot);
     this.#root = new Step();
     this.#all = [];
     this.#size = 0;
-    const kept = Math.floor(this.#maxSums / 2);
     for (const [index, { facets, slot, sums }] of all.entries()) {
       const { team, model, operation } = facets;
-      const older = index < all.length - kept;
-      addSums(older ? this.#sums({ team, model, operation }, startOf(slot, DAY_MS)) : this.#sums(facets, slot), sums);
+      const isOlder = index < all.length - kept;
+      addSums(isOlder ? this.#sums({ team, model, operation }, slotOf(slot)) : this.#sums(facets, slot), sums);
     }
-    // What cannot be merged further must not make every record try it again.
-    this.#limit = Math.max(this.#maxSums, this.#size + kept);
   }
 }

@@ -14,11 +14,11 @@ export interface MemoryUsageLog extends UsageLog {
 /**
  * A usage log in bounded memory. The latest `maxRecords` (default 1,000) are kept whole. Older ones are added up by
  * quarter of an hour and everything that reports group by; they count in a query if the quarter's start lies in
- * `[from, to)`. So sums stay exact for ever, days included, and only the ends of a range are rounded.
+ * `[from, to)`. So sums stay exact, and only the ends of a range are rounded.
  *
  * At most `maxSums` (default 10,000: about 10 MB, and up to 40 MB if calls differ much in how long they take) such sums are
- * kept apart; beyond, all but the latest half is merged by UTC day, team, operation and model: its users, keys and tags then
- * read `''`. An id is remembered for at least `maxRecords`, and at least 1,000, further records.
+ * kept apart; beyond, the users, keys and tags of all but the latest half are merged and read `''`, and if that is not enough (with
+ * more than some 25 teams and models over three months) its times of day, by UTC. Keep the log elsewhere where that matters. An id is remembered for at least `maxRecords`, and at least 1,000, further records.
  */
 export function memoryUsageLog(options: { readonly maxRecords?: number; readonly maxSums?: number } = {}): MemoryUsageLog {
   const { maxRecords = 1_000, maxSums = 10_000 } = options;

@@ -8,6 +8,7 @@ import type { GovernanceChanged } from '../../src/events';
 import type { Governance } from '../../src/governance';
 import { governanceFromFile } from '../../src/governance-file';
 import { Governor } from '../../src/governor';
+import { governedFetch } from '../../src/fetch';
 import { GovernedGroq } from '../../src/client';
 import { type ManualClock, manualClock } from '../../src/testing/manual-clock';
 import { mockGroq } from '../../src/testing/mock-groq';
@@ -85,6 +86,23 @@ describe('an edit', () => {
     expect(error).toBeInstanceOf(BudgetExceededError);
     expect(error).toMatchObject({ spentNanos: 2 * spent, limitNanos: 2 * spent + holdOf(100) - 1 });
     expect(await governor.reconcile()).toMatchObject({ gaps: [], live: [], expired: [] });
+  });
+
+  it('that lowers a limit below what was spent tells the highest level that is passed, also if nothing goes through', async () => {
+    const { client, edit, governor, mock } = watched(CHATBOT);
+    const levels: number[] = [];
+    governor.on('budget-threshold', ({ level }) => void levels.push(level));
+    mock.reply('chat.completions', { usage: { prompt_tokens: 0, completion_tokens: 100 } }).persist();
+    await client.chat.completions.create(params);
+    await governor.report();
+    expect(levels).toEqual([]);
+    await edit(CHATBOT.replace('0.01', '0.00003'));
+    expect(await rejection(client.chat.completions.create(params))).toMatchObject({ code: 'budget-exceeded' });
+    await rejection(client.chat.completions.create(params));
+    expect(levels).toEqual([0.95]);
+    await edit(CHATBOT.replace('0.01', '0.00002'));
+    await rejection(client.chat.completions.create(params));
+    expect(levels).toEqual([0.95]);
   });
 
   it('of a rate limit counts what was used', async () => {
@@ -185,6 +203,30 @@ describe('an edit', () => {
       await client.chat.completions.create(params);
       expect(records.map(({ keyId }) => keyId)).toEqual(['chatbot-prod-old']);
     });
+  });
+
+  it('reaches a governed fetch that began without rules', async () => {
+    writeFileSync(file(), 'holdTimeoutMs: 60000\n');
+    const clock = manualClock();
+    const mock = mockGroq({ clock });
+    const governance = { ...governanceFromFile(file(), { watch: true, clock }), clock };
+    const fetch = governedFetch({ governance, team: 'a', fetch: mock.fetch });
+    const chat = (): Promise<Response> =>
+      fetch('https://api.groq.com/openai/v1/chat/completions', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', authorization: 'Bearer gsk_x' },
+        body: JSON.stringify({ model: MODEL, messages: MESSAGES }),
+      });
+    expect((await chat()).status).toBe(200);
+    writeFileSync(file(), 'teams: { a: { monthlyBudgetUsd: 0.0001 } }\n');
+    for (let looks = 0; looks < 3; looks++) await clock.advance(500);
+    expect((await chat()).status).toBe(200);
+    const [first, second] = mock.calls.map(({ body }) => (body as { max_completion_tokens?: number }).max_completion_tokens);
+    expect(first).toBeUndefined();
+    expect(second).toBeGreaterThan(0);
+    writeFileSync(file(), 'teams: { a: { monthlyBudgetUsd: 0 } }\n');
+    for (let looks = 0; looks < 3; looks++) await clock.advance(500);
+    expect((await chat()).status).toBe(403);
   });
 
   it('that changes nothing is not told', async () => {

@@ -67,14 +67,25 @@ describe('an increase', () => {
     await rejection(call(here));
   });
 
-  it('keeps alerts at the levels of the budget itself', async () => {
-    const here = raised([{ budget: 'a/month', byUsd: (9 * COST) / 1e9, until: START + HOUR }]);
-    const levels: number[] = [];
-    here.governor.on('budget-threshold', ({ level }) => void levels.push(level));
-    await call(here);
-    await call(here);
-    await here.governor.report();
-    expect(levels).toEqual([0.5, 0.8, 0.95]);
+  it('raises the levels of alerts with it, and lowers them again', async () => {
+    const here = raised([{ budget: 'a/month', byUsd: (3 * COST) / 1e9, until: START + HOUR }]);
+    const levels: unknown[] = [];
+    here.governor.on(
+      'budget-threshold',
+      ({ level, limitNanos, spentNanos }) => void levels.push([level, spentNanos / limitNanos]),
+    );
+    for (let calls = 0; calls < 3; calls++) {
+      await call(here);
+      await here.governor.report();
+    }
+    expect(levels).toEqual([[0.5, 0.5]]);
+    await here.clock.advance(HOUR);
+    await rejection(call(here));
+    expect(levels).toEqual([
+      [0.5, 0.5],
+      // Three times the limit: of the levels passed the highest is told.
+      [0.95, 3],
+    ]);
   });
 
   it.each([

@@ -101,6 +101,45 @@ describe('a call that is moved after a 401', () => {
     expect(records).toMatchObject([{ keyId: 'next' }]);
   });
 
+  const boundsOf = (calls: readonly { readonly body: unknown }[]): unknown[] =>
+    calls.map(({ body }) => (body as { max_completion_tokens?: number }).max_completion_tokens);
+
+  it('has its answer bounded where only the other key needs it', async () => {
+    const { client, mock, governor } = scene(
+      { teams: { a: {} }, keys: pair(key('old'), key('next', { monthlyBudgetUsd: usd(1) })) },
+      { team: 'a', client: { maxRetries: 2 } },
+    );
+    mock.reply('chat.completions', [refused, USAGE]);
+    await client.chat.completions.create({ model: MODEL, messages: MESSAGES });
+    expect(boundsOf(mock.calls)).toEqual([undefined, 100]);
+    expect(await governor.reconcile()).toMatchObject({ gaps: [], live: [] });
+  });
+
+  it('has its answer bounded by the rate limits of the other key', async () => {
+    const { client, mock } = scene(
+      { teams: { a: {} }, keys: pair(key('old'), key('next', { rateLimitTPM: 1000 })) },
+      { team: 'a', client: { maxRetries: 2 } },
+    );
+    mock.reply('chat.completions', [refused, {}]);
+    await client.chat.completions.create({ model: MODEL, messages: MESSAGES });
+    const [, bound] = boundsOf(mock.calls);
+    expect(bound).toBeGreaterThan(0);
+    expect(bound).toBeLessThan(1000);
+  });
+
+  it('needs no room twice in the budgets that both keys count in', async () => {
+    const rules = { monthlyBudgetUsd: 1 };
+    const { client, mock, records, governor } = scene(
+      { teams: { a: { monthlyBudgetUsd: usd(1.5) } }, keys: pair(key('old', rules), key('next', rules)) },
+      { team: 'a', client: { maxRetries: 2 } },
+    );
+    mock.reply('chat.completions', [refused, USAGE]);
+    await client.chat.completions.create(params);
+    expect(boundsOf(mock.calls)).toEqual([100, 100]);
+    expect(records).toMatchObject([{ keyId: 'next', costNanos: COST }]);
+    expect(await governor.reconcile()).toMatchObject({ gaps: [], live: [], expired: [] });
+  });
+
   it('goes on with a new secret of the same key', async () => {
     const secrets = ['gsk_SECRET_old', 'gsk_SECRET_new'];
     const { client, mock, records } = scene(
