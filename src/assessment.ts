@@ -235,7 +235,7 @@ function checkModelName(assessment: Assessment, context: Context): GovernanceErr
   const model = body?.get('model');
   if (typeof model === 'string' && model !== '' && model.length <= MAX_MODEL_LENGTH) {
     assessment.model = model;
-    assessment.row = priceOf(model, assessment.at, context) ?? context.unpriced;
+    assessment.row = context.priceOf(model, assessment.at) ?? context.unpriced;
     return undefined;
   }
   if (context.passive) return undefined;
@@ -243,15 +243,6 @@ function checkModelName(assessment: Assessment, context: Context): GovernanceErr
     ? 'The request has no body that can be checked. Pass an object.'
     : `Expected model to be a name of 1 to ${MAX_MODEL_LENGTH} characters, got ${typeof model}.`;
   return new PolicyDeniedError({ ...assessment.subject, code: 'invalid-request', rule: 'model', reason });
-}
-
-// A book that fails knows no price.
-function priceOf(model: string, at: number, { prices }: Context): PriceRow | undefined {
-  try {
-    return prices.price(model, at);
-  } catch {
-    return undefined;
-  }
 }
 
 function checkPrice(assessment: Assessment, context: Context): GovernanceError | undefined {

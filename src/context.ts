@@ -72,6 +72,8 @@ export interface Context extends Parts {
   /** A team's rules with those of the key that a call goes out with. */
   withKey(rules: TeamRules, key: ApiKey): TeamRules;
   accountsOf(rule: BudgetRule): Accounts;
+  /** What a model costs; a price book that fails knows no price. */
+  priceOf(model: string, at: number): PriceRow | undefined;
   /** The budgets that a call counts in as they stand, before its key is chosen. */
   budgetsOf(assessment: Assessment): Promise<readonly CallBudget[]>;
 }
@@ -115,6 +117,13 @@ export function contextOf(parts: Parts, governance: Governance, rulebook: Rulebo
     rulesFor: (team) => rulebook.rulesFor(team),
     withKey: (rules, key) => rulebook.withKey(rules, key),
     accountsOf: (rule) => rulebook.accountsOf(rule),
+    priceOf(model, at) {
+      try {
+        return context.prices.price(model, at);
+      } catch {
+        return undefined;
+      }
+    },
     budgetsOf: (assessment) => readBudgets(assessment, context),
   };
   return context;

@@ -259,11 +259,15 @@ export class GovernanceConfigError extends GovernanceError {
   /** All mistakes, not only the first. */
   readonly issues: readonly ConfigIssue[];
 
-  constructor(issues: readonly ConfigIssue[]) {
+  constructor(given: readonly ConfigIssue[]) {
+    // A secret in the wrong place is a common mistake, and what is quoted of it must not be the secret.
+    const issues = given.map(({ path, message }) => ({ path: masked(path), message: masked(message) }));
     super('invalid-config', `Invalid governance:\n${issueLines(issues)}`);
     this.issues = issues;
   }
 }
+
+const masked = (text: string): string => text.replaceAll(/gsk_[\w-]+/g, 'gsk_…');
 
 /** One line per mistake, indented. */
 export function issueLines(issues: readonly ConfigIssue[]): string {

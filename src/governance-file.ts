@@ -3,9 +3,7 @@ import { DATA_FILE, parseConfig } from './config-text';
 import { type ConfigIssue, GovernanceConfigError } from './errors';
 import type { Governance } from './governance';
 import { type GovernanceEdit, type GovernanceSource, fromSource } from './governance-source';
-import type { KeyEntry } from './keys/key-entry';
 import type { KeyProvider } from './keys/key-provider';
-import { type KeyRegistry, keyRegistry } from './keys/key-registry';
 import { checkOptionNames } from './option-names';
 import { defineGovernance } from './options';
 import { fileSystem } from './platform';
@@ -49,20 +47,25 @@ class WatchedFile implements GovernanceSource {
   readonly #intervalMs: number;
   readonly #listeners: Set<(edit: GovernanceEdit) => void> = new Set();
   readonly #parts: Parts = new Parts();
-  readonly #first: Look;
+  #taken: Look;
+  #edits: readonly GovernanceEdit[] = [];
   #watching: AbortController | undefined;
-  #text: string;
+  #text: string | undefined;
 
   constructor(path: string, { intervalMs = DEFAULT_INTERVAL_MS, clock = systemClock }: GovernanceFileOptions) {
     this.name = path;
     this.#clock = clock;
     this.#intervalMs = intervalMs;
-    this.#first = lookAt(path);
-    this.#text = read(path);
-    this.fields = fieldsOf(path, this.#text, this.#parts);
+    this.#taken = lookAt(path);
+    const text = read(path);
+    this.#text = text;
+    this.fields = fieldsOf(path, text, this.#parts);
   }
 
   follow(listener: (edit: GovernanceEdit) => void): () => void {
+    // What was edited before it came it has to know as well.
+    if (this.#watching === undefined) this.#takeIfChanged(lookAt(this.name));
+    for (const edit of this.#edits) tell(listener, edit);
     this.#listeners.add(listener);
     if (this.#watching === undefined) {
       this.#watching = new AbortController();
@@ -77,8 +80,7 @@ class WatchedFile implements GovernanceSource {
   }
 
   async #watch(signal: AbortSignal): Promise<void> {
-    let seen = this.#first;
-    let taken = this.#first;
+    let seen = this.#taken;
     for (;;) {
       try {
         await this.#clock.sleep(this.#intervalMs, signal, true);
@@ -87,24 +89,37 @@ class WatchedFile implements GovernanceSource {
       }
       const look = lookAt(this.name);
       // Taken once it has stood still, so that nobody reads a file that is half written.
-      if (look === seen && look !== taken) this.#take((taken = look));
+      if (look === seen) this.#takeIfChanged(look);
       seen = look;
     }
   }
 
-  #take(look: Look): void {
+  #takeIfChanged(look: Look): void {
+    if (look === this.#taken) return;
+    this.#taken = look;
     let edit: GovernanceEdit;
     try {
       if (look === undefined) throw unreadable(this.name);
       const text = read(this.name);
       if (text === this.#text) return;
       this.#text = text;
-      edit = { fields: fieldsOf(this.name, text, this.#parts), undo: this.#parts.apply() };
+      edit = { fields: fieldsOf(this.name, text, this.#parts) };
     } catch (error) {
-      this.#text = '';
+      this.#text = undefined;
       edit = { issues: error instanceof GovernanceConfigError ? error.issues : [unexpected(this.name)] };
     }
-    for (const listener of this.#listeners) listener(edit);
+    // The last good one, and what has been wrong since.
+    this.#edits = edit.fields ? [edit] : [...this.#edits.filter(({ fields }) => fields), edit];
+    for (const listener of this.#listeners) tell(listener, edit);
+  }
+}
+
+// One that fails must not keep the others, or the file, from being looked at.
+function tell(listener: (edit: GovernanceEdit) => void, edit: GovernanceEdit): void {
+  try {
+    listener(edit);
+  } catch {
+    // What a governor cannot use it says itself.
   }
 }
 
@@ -136,8 +151,8 @@ function read(path: string): string {
 // Undefined if there is no such file, or it cannot be looked at.
 function lookAt(path: string): Look {
   try {
-    const { mtimeNs, size, ino } = fileSystem()?.statSync(path, { bigint: true }) ?? {};
-    return mtimeNs === undefined ? undefined : `${mtimeNs}/${size}/${ino}`;
+    const { mtimeNs, ctimeNs, size, ino } = fileSystem()?.statSync(path, { bigint: true }) ?? {};
+    return mtimeNs === undefined ? undefined : `${mtimeNs}/${ctimeNs}/${size}/${ino}`;
   } catch {
     return undefined;
   }
@@ -154,7 +169,7 @@ function fieldsOf(path: string, text: string, parts: Parts = new Parts()): Gover
     throw new GovernanceConfigError([{ path, message: 'Expected an object with teams, organization and the like' }]);
   const fields = parts.madeFrom(written);
   // Prices and keys may come from the program; what is wrong with them together is found when both are there.
-  defineGovernance({ prices: ANY_PRICE, ...fields, keys: parts.keysToBe ?? ANY_KEY });
+  defineGovernance({ prices: ANY_PRICE, keys: ANY_KEY, ...fields });
   return fields;
 }
 
@@ -176,15 +191,11 @@ const MAKING: Making = {
   },
 };
 
-/** The objects made from the plain forms of one file. A form that an edit leaves as it is keeps its object. */
+const MAX_REMEMBERED = 20;
+
+/** The objects made from the plain forms of one file. The same form is the same object, also after an edit was undone. */
 class Parts {
-  readonly #made: Map<string, { readonly written: string; readonly part: unknown }> = new Map();
-  /** Lives as long as the file is followed: what its keys have proved outlives an edit. */
-  #registry: KeyRegistry | undefined;
-  #entries: readonly KeyEntry[] = [];
-  #entriesToBe: readonly KeyEntry[] = [];
-  /** The keys as they will be if the edit is used. */
-  keysToBe: KeyRegistry | undefined;
+  readonly #made: Map<string, unknown> = new Map();
 
   /** Throws a `GovernanceConfigError` that names the field. */
   madeFrom(written: object): Governance {
@@ -192,43 +203,15 @@ class Parts {
     for (const [field, make] of Object.entries(MAKING)) {
       if (fields[field] !== undefined) fields[field] = this.#part(field, fields[field], make);
     }
-    if (fields['keys'] === undefined) this.keysToBe = undefined;
-    else fields['keys'] = this.#keysFrom(fields['keys'] as readonly KeyEntry[] | Readonly<Record<string, string>>);
     return fields;
   }
 
-  /** Makes the keys those of the file as it was read last; the returned function makes them what they were. */
-  apply(): () => void {
-    const before = this.#entries;
-    this.#replace(this.#entriesToBe);
-    return () => this.#replace(before);
-  }
-
-  #keysFrom(written: readonly KeyEntry[] | Readonly<Record<string, string>>): KeyRegistry {
-    this.keysToBe = keyRegistry(written);
-    this.#entriesToBe = entriesOf(written);
-    if (this.#registry === undefined) {
-      this.#registry = this.keysToBe;
-      this.#entries = this.#entriesToBe;
-    }
-    return this.#registry;
-  }
-
-  #replace(entries: readonly KeyEntry[]): void {
-    const registry = this.#registry;
-    if (registry === undefined || JSON.stringify(entries) === JSON.stringify(this.#entries)) return;
-    for (const { name } of this.#entries) if (!entries.some((entry) => entry.name === name)) registry.remove(name);
-    for (const entry of entries) registry.add(entry);
-    this.#entries = entries;
-  }
-
   #part(field: string, written: unknown, make: (written: unknown) => unknown): unknown {
-    const text = JSON.stringify(written);
-    const before = this.#made.get(field);
-    if (before?.written === text) return before.part;
+    const form = `${field} ${JSON.stringify(written)}`;
+    if (this.#made.has(form)) return this.#made.get(form);
     try {
       const part = make(written);
-      this.#made.set(field, { written: text, part });
+      if (this.#made.size < MAX_REMEMBERED) this.#made.set(form, part);
       return part;
     } catch (error) {
       const message = error instanceof Error ? error.message : 'cannot be used';
@@ -236,10 +219,6 @@ class Parts {
     }
   }
 }
-
-const entriesOf = (written: readonly KeyEntry[] | Readonly<Record<string, string>>): readonly KeyEntry[] =>
-  isList(written) ? written : Object.entries(written).map(([name, secret]) => ({ name, secret }));
-const isList = <T>(value: readonly T[] | Readonly<Record<string, string>>): value is readonly T[] => Array.isArray(value);
 
 function only(written: unknown, names: readonly string[]): Readonly<Record<string, unknown>> {
   checkOptionNames('In a file', written, names);

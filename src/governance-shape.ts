@@ -47,7 +47,7 @@ const positiveOrInfinity = number(
 );
 const duration = number('milliseconds, a number of 1 or more', (value) => Number.isFinite(value) && value >= 1);
 const durationOrInfinity = number('milliseconds, a number of 0 or more, or Infinity', (value) => value >= 0);
-const names = z.array(string('a name that is not empty'), { error: expected('a list of names') });
+const names = z.array(string('a name that is not empty'), { error: expectedObject('a list of names') });
 
 const period = z.custom(
   (value) =>

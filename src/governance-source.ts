@@ -5,13 +5,8 @@ import type { Governance } from './governance';
 
 /** What an edit made of the rules, or what is wrong with it. */
 export type GovernanceEdit =
-  | {
-      readonly fields: Governance;
-      readonly issues?: undefined;
-      /** Called if the rules cannot be used after all. */
-      readonly undo?: () => void;
-    }
-  | { readonly issues: readonly ConfigIssue[]; readonly fields?: undefined; readonly undo?: undefined };
+  | { readonly fields: Governance; readonly issues?: undefined }
+  | { readonly issues: readonly ConfigIssue[]; readonly fields?: undefined };
 
 /** Where fields of a governance come from, and how to hear of edits. */
 export interface GovernanceSource {
@@ -19,7 +14,7 @@ export interface GovernanceSource {
   readonly name: string;
   /** As they were when the governance was made. */
   readonly fields: Governance;
-  /** Calls the listener with each edit until the returned function is called. */
+  /** Calls the listener with each edit until the returned function is called; at once, if there were edits before. */
   follow(listener: (edit: GovernanceEdit) => void): () => void;
 }
 
@@ -48,11 +43,24 @@ export function edited(governance: Governance, { fields: before }: GovernanceSou
   return { ...fields, ...(Object.fromEntries(own) as Governance) };
 }
 
-const FIXED = ['budgetStore', 'rateLimiter', 'usageLog', 'alerts', 'audioDuration', 'storeTimeoutMs', 'clock'] as const;
+const FIXED = [
+  'budgetStore',
+  'rateLimiter',
+  'usageLog',
+  'alerts',
+  'audioDuration',
+  'storeTimeoutMs',
+  'clock',
+  // Windows, and with them what was spent in them, have their names from it.
+  'timeZone',
+] as const;
 
 /** What an edit would change that a governor is made with and keeps. */
 export function fixedIssues(before: Governance, after: Governance): ConfigIssue[] {
-  return FIXED.filter((field) => before[field] !== after[field]).map((path) => ({
+  const fixed: readonly string[] = FIXED.filter((field) => before[field] !== after[field]);
+  // A client that was made with them has no key of its own to go back to.
+  const gone: readonly string[] = before.keys !== undefined && after.keys === undefined ? ['keys'] : [];
+  return [...fixed, ...gone].map((path) => ({
     path,
     message: 'Cannot change while the program runs. Restart it, or undo this edit',
   }));

@@ -163,8 +163,9 @@ export interface Governance<Team extends string = string, Models extends ModelsB
   /** What to do with a call when a store cannot be asked. An allowed call is recorded as ungoverned. Default `'deny'`. */
   readonly onStoreFailure?: 'deny' | 'allow';
   /**
-   * How long a budget store or a usage log that was handed in may take for one step, in milliseconds of real time; what takes
-   * longer counts as failed. Default 10 seconds. Rate limiters bound their own steps, since waiting is what they are for.
+   * How long a budget store that was handed in may take for one step, and a usage log for one record, in milliseconds of real
+   * time; what takes longer counts as failed. Default 10 seconds. Rate limiters bound their own steps, since waiting is what they
+   * are for, and a log may take as long as it needs to sum up.
    */
   readonly storeTimeoutMs?: number;
   /** Requests beside the known endpoints that may be sent, as `POST /path` without the base URL's path. They cost nothing and are recorded. */

@@ -6,7 +6,7 @@ import { memoryBudgetStore } from './budget/memory';
 import { Call } from './call';
 import { systemClock } from './clock';
 import { type Binding, type Context, type Parts, contextOf } from './context';
-import { GovernanceConfigError, PolicyDeniedError, formatInstant, issueLines } from './errors';
+import { type ConfigIssue, GovernanceConfigError, PolicyDeniedError, formatInstant, issueLines } from './errors';
 import { Events, type GovernorEvent, type Listener } from './events';
 import { type Explanation, explain } from './explain';
 import type { AlertSink, BudgetIncrease, Governance } from './governance';
@@ -14,8 +14,7 @@ import { type GovernanceEdit, type GovernanceSource, edited, fixedIssues, source
 import { idSource } from './id';
 import { increasesWithin, instantOf } from './increases';
 import { type KeyReport, keyReport } from './key-report';
-import type { KeyProvider } from './keys/key-provider';
-import { type KeysOption, providerOf } from './keys/keys-option';
+import { KeysInForce } from './keys/keys-option';
 import { memoryRateLimiter } from './limit/memory';
 import { formatUsd, nanosOfUsd } from './money';
 import { defineGovernance } from './options';
@@ -25,6 +24,7 @@ import { type Report, type ReportQuery, report } from './usage-report';
 import { JsonBody } from './sdk/body';
 import { Calibration } from './sdk/estimate';
 import { operationNamed } from './sdk/operation';
+import { budgetNames } from './rule-check';
 import { Rulebook } from './rulebook';
 import { memoryUsageLog } from './usage/memory';
 
@@ -70,7 +70,7 @@ export class Governor {
   readonly #batches: Batches = new Batches();
   readonly #readers: Map<string, ReadPath> = new Map();
   readonly #increases: BudgetIncrease[] = [];
-  readonly #providers: WeakMap<object, KeyProvider> = new WeakMap();
+  readonly #keys: KeysInForce;
   readonly #ownsStores: readonly { close?(): Promise<void> }[];
   readonly #unfollow: (() => void) | undefined;
   /** As given, with what its source says now. */
@@ -110,8 +110,11 @@ export class Governor {
       release: (holdId) => this.#bookkeeper.release(holdId),
       book: (charge, record) => this.#bookkeeper.book(charge, record),
     };
+    const onProblem = (error: unknown): void =>
+      this.#events.emit('store-unavailable', { at: clock.now(), store: 'keys', during: 'key', callId: undefined, error });
+    this.#keys = new KeysInForce({ clock, onProblem });
     this.#rulebook = new Rulebook(this.#rules, clock);
-    this.#context = contextOf(this.#parts, this.#rules, this.#rulebook, this.#providerOf(governance.keys));
+    this.#context = contextOf(this.#parts, this.#rules, this.#rulebook, this.#keys.use(governance.keys));
     const source = sourceOf(governance);
     this.#unfollow = source?.follow((edit) => this.#edit(governance, source, edit));
   }
@@ -236,20 +239,16 @@ export class Governor {
    */
   increaseBudget(increase: BudgetIncrease): void {
     const at = this.#parts.clock.now();
-    this.#increases.push({ from: at, ...increase });
-    try {
-      this.#govern(this.#rules);
-    } catch (error) {
-      this.#increases.pop();
-      throw error;
-    }
-    const { budget, byUsd, from = at, until, reason } = increase;
-    const [begins, ends] = [instantOf(from), instantOf(until)];
-    this.#events.emit('budget-increased', { at, budget, byNanos: nanosOfUsd(byUsd), from: begins, until: ends, reason });
+    const { budget, byUsd, until, reason } = increase;
+    const added = { ...increase, from: increase.from ?? at };
+    defineGovernance({ ...this.#rules, increases: [added] });
+    if (this.#increases.length >= MAX_LABELS) this.#increases.shift();
+    this.#increases.push(added);
+    this.#govern(this.#rules);
+    const [from, ends, byNanos] = [instantOf(added.from), instantOf(until), nanosOfUsd(byUsd)];
+    this.#events.emit('budget-increased', { at, budget, byNanos, from, until: ends, reason });
     const why = reason === undefined ? '' : ` (${reason})`;
-    this.#logger?.warn(
-      `governed-groq: budget "${budget}" is raised by ${formatUsd(nanosOfUsd(byUsd))} until ${formatInstant(ends)}${why}.`,
-    );
+    this.#log('warn', `budget "${budget}" is raised by ${formatUsd(byNanos)} until ${formatInstant(ends)}${why}.`);
   }
 
   /** Resolves when all that has ended is booked and written. Stores that were handed in stay open. */
@@ -270,50 +269,46 @@ export class Governor {
     await this.#bookkeeper.settled(including);
   }
 
-  #edit(given: Governance, source: GovernanceSource, { fields, issues = [], undo }: GovernanceEdit): void {
-    let wrong = issues;
-    try {
-      if (fields !== undefined) {
-        const rules = edited(given, source, fields);
-        wrong = fixedIssues(given, rules);
-        if (wrong.length === 0) this.#govern(rules);
-      }
-    } catch (error) {
-      if (!(error instanceof GovernanceConfigError)) throw error;
-      wrong = error.issues;
-    }
-    const isAccepted = wrong.length === 0;
-    if (!isAccepted) undo?.();
-    this.#events.emit('governance-changed', {
-      at: this.#parts.clock.now(),
-      source: source.name,
-      accepted: isAccepted,
-      issues: wrong,
-    });
-    if (isAccepted) this.#logger?.info(`governed-groq: the rules in ${source.name} have changed and are in force.`);
-    else
-      this.#logger?.error(
-        `governed-groq: the rules in ${source.name} cannot be used, so those before stay in force:\n${issueLines(wrong)}`,
-      );
+  #edit(given: Governance, source: GovernanceSource, { fields, issues = [] }: GovernanceEdit): void {
+    const wrong = fields === undefined ? issues : this.#tryRules(given, source, fields);
+    const { name } = source;
+    const accepted = wrong.length === 0;
+    this.#events.emit('governance-changed', { at: this.#parts.clock.now(), source: name, accepted, issues: wrong });
+    if (accepted) this.#log('info', `the rules in ${name} have changed and are in force.`);
+    else this.#log('error', `the rules in ${name} cannot be used, so those before stay in force:\n${issueLines(wrong)}`);
   }
 
-  // The same keys keep their provider, and what it has learnt of them.
-  #providerOf(keys: KeysOption | undefined): KeyProvider | undefined {
-    if (keys === undefined) return undefined;
-    const { clock } = this.#parts;
-    const onProblem = (error: unknown): void =>
-      this.#events.emit('store-unavailable', { at: clock.now(), store: 'keys', during: 'key', callId: undefined, error });
-    const provider = this.#providers.get(keys) ?? providerOf(keys, { clock, onProblem });
-    this.#providers.set(keys, provider);
-    return provider;
+  #tryRules(given: Governance, source: GovernanceSource, fields: Governance): readonly ConfigIssue[] {
+    try {
+      const rules = edited(given, source, fields);
+      const fixed = fixedIssues(given, rules);
+      if (fixed.length === 0) this.#govern(rules);
+      return fixed;
+    } catch (error) {
+      if (error instanceof GovernanceConfigError) return error.issues;
+      return [{ path: source.name, message: 'These rules cannot be used together with those of the program' }];
+    }
+  }
+
+  // Nothing that a logger does may change what happens.
+  #log(level: keyof AlertLogger, message: string): void {
+    try {
+      this.#logger?.[level](`governed-groq: ${message}`);
+    } catch {
+      // There is nobody to tell.
+    }
   }
 
   /** What is spent stays spent: it is counted under names that no limit is part of. Throws a `GovernanceConfigError`. */
   #govern(rules: Governance): void {
-    const increases = [...(rules.increases ?? []), ...this.#increases];
+    const { clock } = this.#parts;
+    const names = budgetNames(rules);
+    // What is over, or names a budget that an edit has taken away, is only reported.
+    const added = this.#increases.filter(({ budget, until }) => instantOf(until) > clock.now() && names.includes(budget));
+    const increases = [...(rules.increases ?? []), ...added];
     const inForce = copyOf(defineGovernance(increases.length > 0 ? { ...rules, increases } : rules));
     this.#rules = rules;
-    this.#rulebook = new Rulebook(inForce, this.#parts.clock);
-    this.#context = contextOf(this.#parts, inForce, this.#rulebook, this.#providerOf(rules.keys));
+    this.#rulebook = new Rulebook(inForce, clock, this.#rulebook);
+    this.#context = contextOf(this.#parts, inForce, this.#rulebook, this.#keys.use(rules.keys));
   }
 }

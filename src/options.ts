@@ -6,7 +6,7 @@ import { bindingShape, expectedObject, governanceShape, isPlain, issuesOf, teamS
 import { isProvider, providerOf } from './keys/keys-option';
 import type { GovernanceDefinition, UsableModels } from './policy/definition';
 import type { TeamNames } from './policy/usable-models';
-import { increaseIssues, kindOf, ruleIssues, shown } from './rule-check';
+import { increaseIssues, kindOf, policyIssues, ruleIssues, shown } from './rule-check';
 
 /**
  * Checks a governance and returns it, with the names of its teams and the models of each as types. Throws a
@@ -53,7 +53,7 @@ export function governanceIssues(governance: unknown): ConfigIssue[] {
   if (defaultTeam !== undefined && !Object.hasOwn(teams, defaultTeam))
     issues.push({ path: 'defaultTeam', message: `Expected one of the teams, got ${shown(defaultTeam)}` });
   if (checked.organization) issues.push(...ruleIssues('organization', checked.organization, checked));
-  issues.push(...increaseIssues(checked));
+  issues.push(...increaseIssues(checked), ...policyIssues(checked));
   for (const [name, options] of Object.entries(teams)) issues.push(...ruleIssues(`teams.${name}`, options, checked));
   return issues;
 }

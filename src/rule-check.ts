@@ -4,6 +4,7 @@ import { systemClock } from './clock';
 import type { ConfigIssue } from './errors';
 import type { BudgetOptions, Governance, RuleOptions, TeamOptions } from './governance';
 import { instantOf } from './increases';
+import { isSecretLike } from './keys/entry-check';
 import { providerOf } from './keys/keys-option';
 import { groqPrices } from './price/groq-prices';
 import type { PriceBook } from './price/price-book';
@@ -53,14 +54,45 @@ function keyIssues(path: string, { keys = [] }: TeamOptions, { keys: provider }:
   return keys.flatMap((name, index) =>
     known === undefined || known.includes(name)
       ? []
-      : [{ path: `${path}.keys.${index}`, message: `No key has the name ${shown(name)}. Known keys: ${known.join(', ')}` }],
+      : [
+          {
+            path: `${path}.keys.${index}`,
+            message: isSecretLike(name)
+              ? 'This looks like a secret. Write the name of a key'
+              : `No key has the name ${shown(name)}. Known keys: ${known.join(', ')}`,
+          },
+        ],
   );
 }
 
-/** What is wrong with the budgets that are raised for a time. */
-export function increaseIssues({ increases = [], teams = {}, organization }: Governance): ConfigIssue[] {
+/** What is wrong with the models that policies may ask for. */
+export function policyIssues({
+  policies = [],
+  prices = groqPrices,
+  unpricedModels = 'deny',
+  clock = systemClock,
+}: Governance): ConfigIssue[] {
+  if (unpricedModels !== 'deny') return [];
+  return policies.flatMap(({ models = [] }, index) =>
+    models
+      .filter((model) => !hasPrice(model, prices, clock.now()))
+      .map((model) => ({
+        path: `policies.${index}`,
+        message: `${shown(model)} has no price in price book ${prices.version}, so calls that are sent to it would be refused`,
+      })),
+  );
+}
+
+/** The names of all budgets that can be raised, of teams and of the organisation. */
+export function budgetNames({ teams = {}, organization = {} }: Governance): readonly string[] {
   const rules = Object.entries(teams).flatMap(([name, team]) => budgetRules(name, `team:${name}`, team));
-  const names = [...rules, ...budgetRules('organization', 'organization', organization ?? {})].map(({ name }) => name);
+  return [...rules, ...budgetRules('organization', 'organization', organization)].map(({ name }) => name);
+}
+
+/** What is wrong with the budgets that are raised for a time. */
+export function increaseIssues({ increases = [], ...governance }: Governance): ConfigIssue[] {
+  if (increases.length === 0) return [];
+  const names = budgetNames(governance);
   return increases.flatMap(({ budget, from = -Infinity, until }, index): ConfigIssue[] => {
     const path = `increases.${index}`;
     const found = names.filter((name) => name === budget).length;

@@ -20,7 +20,9 @@ export class Rulebook {
   #from = -Infinity;
   #until: number;
 
-  constructor(governance: Governance, clock: Clock) {
+  /** `before` are the rules that these take the place of. */
+  constructor(governance: Governance, clock: Clock, before?: Rulebook) {
+    if (before) for (const [keyId, bound] of before.#bounds) this.#bounds.set(keyId, bound);
     this.#governance = governance;
     this.#clock = clock;
     this.#until = governance.increases?.length ? -Infinity : Infinity;

@@ -124,7 +124,7 @@ function nameIssues(path: string, name: unknown): ConfigIssue[] {
   return [];
 }
 
-const isSecretLike = (name: string): boolean => /^gsk_/i.test(name.trim());
+export const isSecretLike = (name: string): boolean => /^gsk_/i.test(name.trim());
 
 /** A name as a message can show it: secrets are taken for names by mistake. */
 export const shownName = (name: string): string => (isSecretLike(name) ? '(name)' : name.slice(0, MAX_NAME_LENGTH));

@@ -24,6 +24,11 @@ export interface KeyRegistry extends KeyProvider {
    * none of that name.
    */
   retire(name: string, at?: Instant): void;
+  /**
+   * Makes the keys those of a list, or of a record of secrets by name, in its order. A key that stays keeps what it has proved.
+   * Throws a `GovernanceConfigError`, and changes nothing then.
+   */
+  replace(entries: readonly KeyEntry[] | Readonly<Record<string, SecretSource | undefined>>): void;
   /** Forgets a key and its secret. Calls in flight end with it. False if there was none of that name. */
   remove(name: string): boolean;
   /** Reads all secrets now, those of waiting keys too. Resolves to what was wrong, and never rejects. */
@@ -120,6 +125,19 @@ class Registry implements KeyRegistry {
     if (key === undefined) issues.push({ path: 'retire.name', message: `There is no key ${JSON.stringify(shownName(name))}` });
     if (key === undefined || issues.length > 0) throw new GovernanceConfigError(issues);
     key.retire(at === undefined ? Math.min(this.#settings.clock.now(), key.retireAfter ?? Infinity) : instantOf(at));
+  }
+
+  replace(entries: readonly KeyEntry[] | Readonly<Record<string, SecretSource | undefined>>): void {
+    const checked = checkEntries(entries, this.#environment);
+    if (checked.issues.length > 0) throw new GovernanceConfigError(checked.issues);
+    const before = new Map(this.#keys);
+    this.#keys.clear();
+    for (const entry of checked.entries) {
+      const key = before.get(entry.config.name);
+      key?.change(entry);
+      this.#keys.set(entry.config.name, key ?? new RegisteredKey(entry, this.#settings));
+    }
+    this.#order();
   }
 
   remove(name: string): boolean {

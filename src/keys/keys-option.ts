@@ -1,6 +1,6 @@
 import type { KeyEntry, SecretSource } from './key-entry';
 import type { KeyProvider } from './key-provider';
-import { keyRegistry } from './key-registry';
+import { type KeyRegistry, keyRegistry } from './key-registry';
 import type { KeyRegistryOptions } from './registry-options';
 
 /** A provider, or what `keyRegistry()` makes one of: a list of keys, or a record of secrets by name. */
@@ -14,4 +14,24 @@ export function providerOf(keys: KeysOption, options: KeyRegistryOptions = {}): 
 /** True if it chooses keys by itself. */
 export function isProvider(keys: KeysOption): keys is KeyProvider {
   return !Array.isArray(keys) && typeof Reflect.get(keys, 'key') === 'function';
+}
+
+/** The provider of one governor, whose keys may be edited while calls go on. */
+export class KeysInForce {
+  readonly #options: KeyRegistryOptions;
+  #keys: KeysOption | undefined;
+  #registry: KeyRegistry | undefined;
+
+  constructor(options: KeyRegistryOptions) {
+    this.#options = options;
+  }
+
+  /** The provider for these keys. Of a list that was edited it is the one of the list before, so what keys have proved stays. */
+  use(keys: KeysOption | undefined): KeyProvider | undefined {
+    if (keys === undefined || isProvider(keys)) return keys;
+    if (this.#registry === undefined) this.#registry = keyRegistry(keys, this.#options);
+    else if (keys !== this.#keys && JSON.stringify(keys) !== JSON.stringify(this.#keys)) this.#registry.replace(keys);
+    this.#keys = keys;
+    return this.#registry;
+  }
 }

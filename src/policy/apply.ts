@@ -19,6 +19,7 @@ export function policyCall(assessment: Assessment, context: Context): PolicyCall
       return (body ??= deepFreeze(request.body?.toObject() ?? {}));
     },
     budgets: () => context.budgetsOf(assessment),
+    priceOf: (other) => context.priceOf(other, at),
   };
 }
 

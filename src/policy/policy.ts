@@ -1,3 +1,4 @@
+import type { PriceRow } from '../price/price-book';
 import type { UsageRecord } from '../usage/usage-log';
 
 /** A budget that a call counts in, as it stands when the policy asks. */
@@ -35,6 +36,8 @@ export interface PolicyCall {
    * if that cannot be asked.
    */
   readonly budgets: () => Promise<readonly CallBudget[]>;
+  /** What a model costs now; undefined if the price book does not say. */
+  readonly priceOf: (model: string) => PriceRow | undefined;
 }
 
 /** What a policy says. Plain data, so that decisions can be listed, compared and tested without a transport. */
@@ -47,6 +50,8 @@ export type Decision =
 export interface Policy {
   /** Shown in errors and in `explain()`, e.g. `quiet-hours`. */
   readonly name: string;
+  /** Models that its amendments may ask for. Each must have a price, or the governance is refused. Default: none are known. */
+  readonly models?: readonly string[];
   /** Called once per call, in the order given, after the built-in rules; retries do not call it again. A throw denies. */
   check(call: PolicyCall): Decision | Promise<Decision>;
   /** Called once, after the call has ended in any way. A throw is ignored. */

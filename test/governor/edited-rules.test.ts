@@ -195,14 +195,116 @@ describe('an edit', () => {
       expect((await governor.keys()).map(({ id }) => id).sort()).toEqual([...new Set(keys)].sort());
     });
 
+    it('that one of two governors cannot use leaves that one alone', async () => {
+      const team = (names: string): string => `teams: { a: { monthlyBudgetUsd: 1 }${names} }\nkeys: { a: gsk_SECRET_a`;
+      writeFileSync(file(), `${team(', b: { keys: [b] }')}, b: gsk_SECRET_b }`);
+      const clock = manualClock();
+      const rules = { ...governanceFromFile(file(), { watch: true, clock }), clock };
+      const whole = new Governor(rules);
+      // The program's own rules need the key that the edit takes away.
+      const pinned = new Governor({ ...rules, teams: { a: {}, b: { keys: ['b'] } } });
+      const told: boolean[] = [];
+      for (const governor of [whole, pinned]) governor.on('governance-changed', ({ accepted }) => void told.push(accepted));
+      writeFileSync(file(), `${team('')} }`);
+      for (let looks = 0; looks < 3; looks++) await clock.advance(500);
+      expect(told).toEqual([true, false]);
+      expect((await whole.keys()).map(({ id }) => id)).toEqual(['a']);
+      expect((await pinned.keys()).map(({ id }) => id)).toEqual(['a', 'b']);
+      await whole.close();
+      await pinned.close();
+    });
+
+    it('takes their order', async () => {
+      const { client, edit, records } = watched(withKeys('chatbot-prod-1', 'chatbot-prod-2'));
+      for (let calls = 0; calls < 2; calls++) await client.chat.completions.create(params);
+      await edit(withKeys('chatbot-prod-2', 'chatbot-prod-1'));
+      for (let calls = 0; calls < 2; calls++) await client.chat.completions.create(params);
+      expect(records.map(({ keyId }) => keyId?.at(-1))).toEqual(['2', '2', '1', '1']);
+    });
+
     it('that cannot be used leaves them as they were', async () => {
       const { client, edit, records, changes } = watched(withKeys('chatbot-prod-old'));
       await edit(`${withKeys('chatbot-prod-new')}storeTimeoutMs: 5\n`);
       await edit(`${withKeys('chatbot-prod-newer').replace('secret: gsk_', 'secret: { file: 5 } #')}`);
-      expect(changes.map(({ accepted }) => accepted)).toEqual([false, false]);
+      await edit('teams: { chatbot: {} }');
+      expect(changes.map(({ accepted }) => accepted)).toEqual([false, false, false]);
       await client.chat.completions.create(params);
       expect(records.map(({ keyId }) => keyId)).toEqual(['chatbot-prod-old']);
     });
+  });
+
+  it('of what a governor keeps can be undone', async () => {
+    const { edit, changes, client } = watched(`${CHATBOT}storeTimeoutMs: 1000\n`);
+    const log = (name: string): string => `${CHATBOT}storeTimeoutMs: ${name}\n`;
+    await edit(log('2000'));
+    await edit(log('1000'));
+    await edit(log('1000').replace('0.01', '0'));
+    expect(changes.map(({ accepted }) => accepted)).toEqual([false, true, true]);
+    expect(await rejection(client.chat.completions.create(params))).toMatchObject({ code: 'budget-exceeded' });
+  });
+
+  it('of a usage log can be undone', async () => {
+    const rules = (name: string, usd = 1): string =>
+      `usageLog: { jsonl: ${file(name)} }\nteams: { a: { monthlyBudgetUsd: ${usd} } }\n`;
+    writeFileSync(file(), rules('one.jsonl'));
+    const clock = manualClock();
+    const governor = new Governor({ ...governanceFromFile(file(), { watch: true, clock }), clock });
+    const accepted: boolean[] = [];
+    governor.on('governance-changed', (change) => void accepted.push(change.accepted));
+    for (const text of [rules('two.jsonl'), rules('one.jsonl'), rules('one.jsonl', 0)]) {
+      writeFileSync(file(), text);
+      for (let looks = 0; looks < 3; looks++) await clock.advance(500);
+    }
+    expect(accepted).toEqual([false, true, true]);
+    expect(governor.governance.teams).toEqual({ a: { monthlyBudgetUsd: 0 } });
+    await governor.close();
+  });
+
+  it('is known to a governor that begins after it, and to one that begins when nobody looked', async () => {
+    writeFileSync(file(), 'teams: { a: { monthlyBudgetUsd: 100 } }');
+    const clock = manualClock();
+    const rules = { ...governanceFromFile(file(), { watch: true, clock }), clock };
+    const first = new Governor(rules);
+    const budgetOf = ({ governance: { teams } }: Governor): number | undefined => teams?.['a']?.monthlyBudgetUsd;
+    writeFileSync(file(), 'teams: { a: { monthlyBudgetUsd: 1 } }');
+    for (let looks = 0; looks < 3; looks++) await clock.advance(500);
+    const second = new Governor(rules);
+    expect([budgetOf(first), budgetOf(second)]).toEqual([1, 1]);
+    await first.close();
+    await second.close();
+    writeFileSync(file(), 'teams: { a: { monthlyBudgetUsd: 2 } }');
+    const third = new Governor(rules);
+    expect(budgetOf(third)).toBe(2);
+    writeFileSync(file(), 'broken: [');
+    for (let looks = 0; looks < 3; looks++) await clock.advance(500);
+    const fourth = new Governor(rules);
+    expect([budgetOf(third), budgetOf(fourth)]).toEqual([2, 2]);
+    await third.close();
+    await fourth.close();
+  });
+
+  it('is not stopped by a budget that was raised and is gone', async () => {
+    const { governor, edit, changes, clock } = watched(
+      'teams: { chatbot: { monthlyBudgetUsd: 1 }, old: { monthlyBudgetUsd: 1 } }',
+    );
+    governor.increaseBudget({ budget: 'old/month', byUsd: 1, until: clock.now() + 3_600_000 });
+    await edit('teams: { chatbot: { monthlyBudgetUsd: 0.5 } }');
+    expect(changes).toMatchObject([{ accepted: true }]);
+  });
+
+  it('goes on whatever the logger does', async () => {
+    const { governor, edit, changes } = watched(CHATBOT, {});
+    const fails = (): never => {
+      throw new Error('EPIPE');
+    };
+    const silent = new Governor({ ...governanceFromFile(file(), { watch: true }) });
+    silent.useLogger({ info: fails, warn: fails, error: fails });
+    silent.increaseBudget({ budget: 'chatbot/month', byUsd: 1, until: Date.now() + 60_000 });
+    await silent.close();
+    governor.useLogger({ info: fails, warn: fails, error: fails });
+    await edit(CHATBOT.replace('0.01', '0.02'));
+    await edit(CHATBOT.replace('0.01', '0.03'));
+    expect(changes.map(({ accepted }) => accepted)).toEqual([true, true]);
   });
 
   it('reaches a governed fetch that began without rules', async () => {

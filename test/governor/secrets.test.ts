@@ -1,7 +1,10 @@
 // No secret and no prompt text is in any message, event, record or log line.
 import { inspect } from 'node:util';
 import { expect, it } from 'vitest';
+import { GovernanceConfigError } from '../../src/errors';
 import type { GovernorEvent } from '../../src/events';
+import type { Governance } from '../../src/governance';
+import { Governor } from '../../src/governor';
 import { CHAT, MODEL, drain, scene } from './support';
 
 const SECRET = 'gsk_SECRETMARKER0123456789';
@@ -128,4 +131,22 @@ it('a run with every kind of ending leaks neither', async () => {
   expect(all).not.toContain('SECRETMARKER');
   // The model's name is told, and nobody but its caller put text in there.
   expect(all.replaceAll(new RegExp(`'(?:${PROMPT})+'|"(?:${PROMPT})+[^"]*"`, 'g'), "''")).not.toContain(PROMPT);
+});
+
+it.each([
+  ["a team's keys", { teams: { a: { keys: ['gsk_LIVESECRET1234'] } }, keys: [{ name: 'a', secret: 'gsk_x' }] }],
+  ["a team's keys, as text", { teams: { a: { keys: 'gsk_LIVESECRET1234' } }, keys: [{ name: 'a', secret: 'gsk_x' }] }],
+  ['the default team', { teams: { a: {} }, defaultTeam: 'gsk_LIVESECRET1234' }],
+  ['the name of a field', { teams: { a: { gsk_LIVESECRET1234: 1 } } }],
+  ['a list of models', { teams: { a: { allowedModels: ['gsk_LIVESECRET1234'] } } }],
+  ['a time of a key', { keys: [{ name: 'a', secret: 'gsk_x', retireAfter: 'gsk_LIVESECRET1234' }] }],
+])('a secret in %s is not quoted', (_, governance) => {
+  let error: unknown;
+  try {
+    new Governor(governance as Governance);
+  } catch (thrown) {
+    error = thrown;
+  }
+  expect(error).toBeInstanceOf(GovernanceConfigError);
+  expect(JSON.stringify([error, String(error)])).not.toContain('LIVESECRET');
 });

@@ -1,7 +1,10 @@
 // A cheaper model once the budget runs low.
 import { describe, expect, it } from 'vitest';
 import { GovernanceConfigError } from '../../src/errors';
+import { Governor } from '../../src/governor';
 import { downgradeModel } from '../../src/policy/downgrade-model';
+import { groqPrices } from '../../src/price/groq-prices';
+import { type PriceRow, priceBook } from '../../src/price/price-book';
 import { MESSAGES, MODEL, drain, rejection, scene, until } from '../governor/support';
 
 /** $0.15 in, $0.60 out per million: twice the cheaper one. */
@@ -10,6 +13,7 @@ const params = { model: LARGE, messages: MESSAGES, max_completion_tokens: 1000 }
 const CAP = 10_000_000;
 const policies = [downgradeModel({ above: 0.8, to: MODEL })];
 const teams = { a: { monthlyBudgetUsd: CAP / 1e9 } };
+const rowOf = (model: string): PriceRow | undefined => groqPrices.price(model, Date.UTC(2026, 10, 21));
 /** An answer that costs so many nano-dollars on the large model. */
 const costing = (nanos: number): object => ({ usage: { prompt_tokens: 0, completion_tokens: nanos / 600 } });
 
@@ -103,8 +107,39 @@ describe('downgradeModel()', () => {
 
   it('keeps the model if the budgets cannot be read', async () => {
     const policy = downgradeModel({ above: 0, to: MODEL });
-    const call = { operation: 'chat.completions', model: LARGE, budgets: () => Promise.reject(new Error('away')) };
+    const call = {
+      operation: 'chat.completions',
+      model: LARGE,
+      budgets: () => Promise.reject(new Error('away')),
+      priceOf: rowOf,
+    };
     expect(await policy.check(call as never)).toEqual({ action: 'allow' });
+  });
+
+  it.each(['meta-llama/llama-prompt-guard-2-22m', 'openai/gpt-oss-safeguard-20b', 'llama-3.1-8b-instant'])(
+    'leaves calls of %s alone, which would become no cheaper',
+    async (model) => {
+      const { client, mock } = scene({ teams, policies: [downgradeModel({ above: 0, to: MODEL })] }, { team: 'a' });
+      mock.reply('chat.completions', costing(600)).times(1);
+      await client.chat.completions.create(params);
+      await client.chat.completions.create({ ...params, model, max_completion_tokens: 100 });
+      expect((mock.calls[1]?.body as { model: string }).model).toBe(model);
+    },
+  );
+
+  it('lowers a bound that the cheaper model cannot answer up to', async () => {
+    const rows = { 'own/large': { inputPerMillionUsd: 9, outputPerMillionUsd: 9, maxOutputTokens: 200_000 } };
+    const prices = priceBook({ base: groqPrices, overrides: rows });
+    const rich = { a: { monthlyBudgetUsd: 1000 } };
+    const { client, mock } = scene({ teams: rich, prices, policies: [downgradeModel({ above: 0, to: MODEL })] }, { team: 'a' });
+    await client.chat.completions.create(params);
+    await client.chat.completions.create({ ...params, model: 'own/large', max_completion_tokens: 100_000 });
+    expect(mock.calls[1]?.body).toMatchObject({ model: MODEL, max_completion_tokens: rowOf(MODEL)?.maxOutputTokens });
+  });
+
+  it('is refused with the governance if the cheaper model has no price', () => {
+    const typo = [downgradeModel({ above: 0.8, to: 'openai/gpt-oss-20' })];
+    expect(() => new Governor({ teams, policies: typo })).toThrow(/policies\.0: "openai\/gpt-oss-20" has no price/);
   });
 
   it.each([[{ above: 80, to: MODEL }], [{ above: -0.1, to: MODEL }], [{ above: NaN, to: MODEL }], [{ above: 0.5, to: '' }]])(

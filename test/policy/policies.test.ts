@@ -223,6 +223,7 @@ describe('the policies that come along', () => {
       model: MODEL,
       body: {},
       budgets: () => Promise.resolve([]),
+      priceOf: () => undefined,
       ...call,
     });
 
