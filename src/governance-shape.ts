@@ -6,6 +6,7 @@ import type { ConfigIssue } from './errors';
 import { instantOf } from './increases';
 import { MAX_NANOS, NANOS_PER_USD } from './money';
 import { type PriceRow, isPriced, priceBook } from './price/price-book';
+import { isPlain } from './plain';
 import { kindOf, shown } from './rule-check';
 
 const MAX_USD = Math.floor(MAX_NANOS / NANOS_PER_USD);
@@ -212,14 +213,6 @@ export const bindingShape = z.strictObject({
   tags: z.optional(z.record(z.string(), z.string({ error: expected('a tag value that is text') }))),
   priority: z.optional(number('a finite number', Number.isFinite)),
 });
-
-/** A plain object, of this realm or another. */
-export function isPlain(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  // Objects of another realm have another Object.prototype, which is the end of its chain all the same.
-  return prototype === null || Object.getPrototypeOf(prototype) === null;
-}
 
 function isPriceRow(value: unknown): boolean {
   if (!isPlain(value) || !isPriced(value as PriceRow)) return false;

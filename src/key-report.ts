@@ -7,21 +7,12 @@ import { NANOS_PER_USD } from './money';
 import type { UsageSummary } from './usage/usage-log';
 
 /** What is known of one key: from the provider of the keys, and from the usage log that processes share. */
-export interface KeyReport {
-  readonly id: string;
-  readonly team?: string | undefined;
-  readonly environment?: string | undefined;
-  readonly purpose?: string | undefined;
-  /** A short hash of the secret. */
-  readonly fingerprint?: string | undefined;
+export interface KeyReport extends ListedKey {
   /**
    * As the key provider tells; a key that only other processes have used yet is `active`, or `standby` if a newer one of its
    * team is. Undefined for a key that the usage log knows and the provider does not.
    */
   readonly state?: KeyState | undefined;
-  /** Epoch milliseconds, as all times here. */
-  readonly notBefore?: number | undefined;
-  readonly retireAfter?: number | undefined;
   /** Calls today, in the time zone of the governance; as are the tokens, the cost and the errors. */
   readonly requests: number;
   /** Input and output. */
@@ -143,14 +134,8 @@ function reportOn(seen: Seen, state: KeyState | undefined, isReplaced: boolean):
   const costNanos = today?.costNanos ?? 0;
   const safeToDeleteAt = isSparable && !safeToDelete ? silentSince + SILENT_MS : undefined;
   return {
-    id: key.id,
-    team: key.team,
-    environment: key.environment,
-    purpose: key.purpose,
-    fingerprint: key.fingerprint,
+    ...key,
     state,
-    notBefore: key.notBefore,
-    retireAfter: key.retireAfter,
     requests: today?.calls ?? 0,
     tokens: (today?.promptTokens ?? 0) + (today?.completionTokens ?? 0),
     costNanos,

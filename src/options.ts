@@ -2,8 +2,9 @@
 
 import { type ConfigIssue, GovernanceConfigError } from './errors';
 import type { Governance } from './governance';
-import { bindingShape, expectedObject, governanceShape, isPlain, issuesOf, teamShape } from './governance-shape';
+import { bindingShape, expectedObject, governanceShape, issuesOf, teamShape } from './governance-shape';
 import { isProvider, providerOf } from './keys/keys-option';
+import { isPlain } from './plain';
 import type { GovernanceDefinition, UsableModels } from './policy/definition';
 import type { TeamNames } from './policy/usable-models';
 import { increaseIssues, kindOf, policyIssues, ruleIssues, shown } from './rule-check';

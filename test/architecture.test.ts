@@ -77,7 +77,10 @@ const FLOORS: readonly (readonly [name: string, files: RegExp])[] = [
   ['entries', /^(index|testing|fetch|sqlite|redis|postgres|otel|report|cli)\.ts$/],
   ['views', /^(otel|report|cli)\/.*/],
   ['client', /^(typed-)?client\.ts$/],
-  ['adapter', /^sdk\/(answer|attempt|logger|meter|metered-iterator|promise|resources|snapshot|tap|until-aborted)\.ts$|^fetch\/.*/],
+  [
+    'adapter',
+    /^sdk\/(answer|attempt|logger|meter|metered-iterator|promise|resources|snapshot|tap|until-aborted)\.ts$|^fetch\/.*/,
+  ],
   ['governor', /^governor\.ts$/],
   [
     'call',
@@ -90,7 +93,7 @@ const FLOORS: readonly (readonly [name: string, files: RegExp])[] = [
   ['engines', /^(budget|limit|price|keys|usage|testing)\/.*/],
   [
     'base',
-    /^(clock|money|errors|id|events|thenable|coalescer|time-limit|option-names|stored-name|config-text|governance-source|wildcards|platform)\.ts$/,
+    /^(clock|money|errors|id|events|thenable|coalescer|time-limit|option-names|stored-name|config-text|governance-source|wildcards|platform|plain)\.ts$/,
   ],
 ];
 const ENGINES = FLOORS.findIndex(([name]) => name === 'engines');

@@ -3,7 +3,8 @@
 import type { ConfigIssue } from '../errors';
 import { environmentVariable } from '../platform';
 import { matcher } from '../wildcards';
-import { type Expectation, type FieldChecks, fieldIssues, isPlain, kindOf } from './field-check';
+import { type Expectation, type FieldChecks, fieldIssues, kindOf } from './field-check';
+import { isPlain } from '../plain';
 import { instantIssues, instantOf } from './instant';
 import type { KeyConfig, KeyEntry } from './key-entry';
 import { parseKeyName } from './key-name';

@@ -39,13 +39,6 @@ export function listIssues(
   return value.flatMap((member: unknown, index) => each(`${path}.${index}`, member));
 }
 
-/** Whether a value is an object as `{}` makes it, of this realm or another. */
-export function isPlain(value: unknown): value is object {
-  if (typeof value !== 'object' || value === null) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === null || Object.getPrototypeOf(prototype) === null;
-}
-
 /** What kind of value it is, in words, and nothing of the value. */
 export function kindOf(value: unknown): string {
   if (value === null) return 'null';

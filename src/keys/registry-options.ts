@@ -2,7 +2,8 @@ import type { Clock } from '../clock';
 import { systemClock } from '../clock';
 import type { ConfigIssue } from '../errors';
 import { onRejection } from '../thenable';
-import { type Expectation, fieldIssues, isPlain, kindOf } from './field-check';
+import { type Expectation, fieldIssues, kindOf } from './field-check';
+import { isPlain } from '../plain';
 import type { KeyProblem, ReadSettings } from './registered-key';
 
 /** How a registry reads its secrets; all of it optional. */

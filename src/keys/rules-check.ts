@@ -3,7 +3,8 @@
 import type { ConfigIssue } from '../errors';
 import type { BudgetOptions } from '../governance';
 import { MAX_NANOS, NANOS_PER_USD } from '../money';
-import { type Expectation, type FieldChecks, expectationIssues, fieldIssues, isPlain, kindOf, listIssues } from './field-check';
+import { type Expectation, type FieldChecks, expectationIssues, fieldIssues, kindOf, listIssues } from './field-check';
+import { isPlain } from '../plain';
 import type { KeyRules } from './key-provider';
 
 const MAX_USD = Math.floor(MAX_NANOS / NANOS_PER_USD);
