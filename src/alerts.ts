@@ -56,8 +56,9 @@ export class Alerts {
       const passed = this.#passedByEdit(state, rule);
       if (passed) this.#give(alertOf(passed, state, account, team, at), rule);
       if (!isRepeated && state.toldNanos !== undefined && state.toldNanos >= state.spentNanos) continue;
-      const seen = isRepeated ? state.spentNanos - booked : this.#seenBefore(state, rule, booked);
-      const before = isRepeated ? Math.min(seen, state.toldNanos ?? seen) : (state.toldNanos ?? seen);
+      const before = isRepeated
+        ? Math.min(state.spentNanos - booked, state.toldNanos ?? Infinity)
+        : (state.toldNanos ?? this.#seenBefore(state, rule, booked));
       for (const level of rule.alerts) {
         if (level.nanos > before && level.nanos <= state.spentNanos) this.#give(alertOf(level, state, account, team, at), rule);
       }
@@ -65,7 +66,8 @@ export class Alerts {
   }
 
   // Where a limit was lowered, more of it is used than was ever told.
-  #passedByEdit({ account, spentNanos }: BudgetState, { alerts }: BudgetRule): AlertLevel | undefined {
+  #passedByEdit({ account, spentNanos }: BudgetState, { alerts, period }: BudgetRule): AlertLevel | undefined {
+    if (typeof period !== 'string') return undefined;
     const before = this.#levels.get(account);
     if (before === alerts) return undefined;
     remember(this.#levels, account, alerts);
