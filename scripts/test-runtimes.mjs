@@ -5,6 +5,8 @@ import { spawnSync } from 'node:child_process';
 const vitest = 'node_modules/vitest/vitest.mjs run';
 // Several processes on one engine are a matter of the engine, and take their time: they run on this Node only.
 const plain = `${vitest} --typecheck.enabled=false --exclude 'test/processes/**' --reporter=dot --reporter=./test/plain-reporter.ts`;
+// The command line is started by Node, wherever the library runs.
+const library = `${plain} --exclude 'test/cli/**'`;
 const runtimes = [
   { name: 'this Node', command: `node ${vitest} --reporter=dot --reporter=./test/plain-reporter.ts` },
   ...['22.23.3', '24.21.0', '26.10.0'].map((version) => ({
@@ -12,8 +14,8 @@ const runtimes = [
     probe: 'node --version',
     command: `node ${plain}`,
   })),
-  { name: 'bun@1.4.4', probe: 'bun --version', command: `bun --bun ${plain}` },
-  { name: 'deno@2.9.5', probe: 'deno --version', command: `deno run -A ${plain}` },
+  { name: 'bun@1.4.4', probe: 'bun --version', command: `bun --bun ${library}` },
+  { name: 'deno@2.9.5', probe: 'deno --version', command: `deno run -A ${library}` },
 ];
 
 const [only] = process.argv.slice(2);
