@@ -28,6 +28,7 @@ export function demandOf(assessment: Assessment, context: Context, attempt = 0):
     maxProviderWaitMs: context.maxRetryAfterMs,
     maxQueueSize: context.maxQueueSize,
     leaseMs: context.holdTimeoutMs,
+    edition: rules?.edition ?? 0,
   };
 }
 

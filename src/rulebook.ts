@@ -6,11 +6,14 @@ import type { ApiKey, KeyRules } from './keys/key-provider';
 import { type BudgetRule, type KeyBound, type TeamRules, keyBound, teamRules, withKeyRules } from './settings';
 
 const MAX_LABELS = 1000;
+// Of the process, so that a governor that is made anew over the same rate limiter has newer rules.
+let editions = 0;
 
 /** The rules of one governance, by team and by key, as they are now. An edit of the governance makes a new one. */
 export class Rulebook {
   readonly #governance: Governance;
   readonly #clock: Clock;
+  readonly #edition: number = ++editions;
   readonly #teams: Map<string, TeamRules> = new Map();
   readonly #accounts: WeakMap<BudgetRule, Accounts> = new WeakMap();
   readonly #keys: WeakMap<KeyRules, Map<string, KeyBound>> = new WeakMap();
@@ -49,7 +52,7 @@ export class Rulebook {
     if (rules === undefined) {
       if (teams && !Object.hasOwn(teams, name)) return undefined;
       // Without a list of teams a name is a label, and has no rules of its own.
-      rules = teamRules(name, teams?.[name] ?? { concurrency: Infinity }, this.#governance, this.#clock.now());
+      rules = teamRules(name, teams?.[name] ?? { concurrency: Infinity }, this.#governance, this.#clock.now(), this.#edition);
       if (this.#teams.size < MAX_LABELS || teams) this.#teams.set(name, rules);
     }
     return rules;

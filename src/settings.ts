@@ -51,6 +51,8 @@ export interface TeamRules {
   /** True if a request's output must be bounded, because money or tokens are counted. */
   readonly needsBound: boolean;
   readonly clampToBudget: boolean;
+  /** Rises with each edit of the rules in this process. */
+  readonly edition: number;
   /** The only keys that may be used; undefined if any may. */
   readonly keys: ReadonlySet<string> | undefined;
 }
@@ -94,7 +96,7 @@ const DEFAULT_ALERTS = [0.5, 0.8, 0.95];
 const DEFAULT_TEAM_CONCURRENCY = 5;
 
 /** The rules of one team, or of calls without one, under this governance at an instant. The governance has been checked. */
-export function teamRules(name: string, team: TeamOptions, governance: Governance, at: number): TeamRules {
+export function teamRules(name: string, team: TeamOptions, governance: Governance, at: number, edition: number): TeamRules {
   const organization = governance.organization ?? {};
   const scope = `team:${name}`;
   const raised = raisedBy(governance, at);
@@ -124,6 +126,7 @@ export function teamRules(name: string, team: TeamOptions, governance: Governanc
       limits.some(({ kind }) => kind === 'tokens' || kind === 'outputTokens') ||
       rules.some((rule) => rule.maxTokensPerRequest !== undefined || rule.defaultMaxTokens !== undefined),
     clampToBudget: team.clampToBudget ?? organization.clampToBudget ?? false,
+    edition,
     keys: team.keys && new Set(team.keys),
   };
 }

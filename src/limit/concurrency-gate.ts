@@ -10,10 +10,6 @@ export class ConcurrencyGate extends Constraint {
     return 0;
   }
 
-  override capacity(max: number): number {
-    return max;
-  }
-
   override used(now: number): number {
     if (now >= this.#soonest) {
       for (const holder of this.#holders) if (holder.leaseEndsAt <= now) holder.lapse();

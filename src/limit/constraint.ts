@@ -25,6 +25,12 @@ export abstract class Constraint implements Heaped {
   /** Place among the constraints that the limiter wakes up for. */
   heapIndex: number = -1;
   wakeAt: number = Infinity;
+  /** The largest amount that can ever be taken: the newest that a demand brought, or what the provider said. */
+  max: number = Infinity;
+  /** Of the rules that `max` is from. */
+  edition: number = 0;
+  /** Which lanes count against it, wherever they stand. While any does it is not forgotten, and with it not its maximum. */
+  lanes: Set<Lane> | undefined = undefined;
   /** Who waits here; undefined if nobody does. */
   line: FairLine | undefined = undefined;
   /** Whether it has been forgotten because nothing counted against it. */
@@ -38,8 +44,6 @@ export abstract class Constraint implements Heaped {
 
   /** How long room may be kept back; 0 for never. */
   abstract readonly keepMs: number;
-  /** The largest amount that can ever be taken, given what the demand says the maximum is. */
-  abstract capacity(max: number): number;
   abstract used(now: number): number;
   /** Whether there is room for `amount` besides `kept`. */
   protected abstract hasRoom(amount: number, max: number, now: number): boolean;
@@ -57,9 +61,9 @@ export abstract class Constraint implements Heaped {
   /** Whether it can be forgotten. */
   abstract isIdle(now: number): boolean;
 
-  /** Whether nobody stands here, or keeps room here while standing elsewhere. */
+  /** Whether nobody waits who counts against it. */
   protected get isUnattended(): boolean {
-    return this.line === undefined && this.#keptFor === undefined && this.block?.isAsking !== true;
+    return this.lanes === undefined && this.block?.isAsking !== true;
   }
 
   fits(amount: number, max: number, now: number, lane: Lane | undefined): boolean {
@@ -71,7 +75,9 @@ export abstract class Constraint implements Heaped {
   /** When there will be room for `amount`: `now` if there is, `Infinity` if that depends on what others do. */
   availableAt(amount: number, max: number, now: number, lane: Lane | undefined): number {
     const at = this.#roomAt(amount, max, now, lane);
-    return this.block !== undefined && now < this.block.expectedAt ? Math.max(at, this.block.expectedAt) : at;
+    // That was for the maximum which the engine was asked with.
+    if (this.block === undefined || max > this.max) return at;
+    return Math.max(at, now < this.block.expectedAt ? this.block.expectedAt : at);
   }
 
   /** When it is worth looking again, after `now`; `Infinity` if something will happen here before. Asked only if it does not fit. */
@@ -129,7 +135,7 @@ export interface Need {
   readonly name: string;
   /** Undefined if every attempt takes 1. */
   readonly kind: LimitKind | undefined;
-  /** What the demand says the maximum is; learnt limits know better. */
+  /** The largest amount that can ever be taken, as of now. */
   readonly max: number;
   readonly windowMs: number;
   readonly type: 'limit' | 'learnt' | 'concurrency' | 'pause';

@@ -1,5 +1,6 @@
 import { Heap } from './heap';
-import type { Lane, Team } from './lane';
+import type { Lane, Team, Waiting } from './lane';
+import type { Demand } from './rate-limiter';
 
 interface Turn {
   readonly lanes: Heap<Lane>;
@@ -62,17 +63,44 @@ export class FairLine {
     return tag < best || (tag === best && cameBefore(lane, first));
   }
 
+  /** What those would take of it who wait here and would go before a call that comes now, as far as can be told. */
+  ahead(
+    { team, priority, weight }: Pick<Demand, 'team' | 'priority' | 'weight'>,
+    amountOf: (waiting: Waiting) => number,
+  ): number {
+    let [mine, others] = [0, 0];
+    let tag = this.#tag;
+    for (const [{ name }, turn] of this.#turns) {
+      if (name !== team) continue;
+      tag = Math.max(tag, turn.tag);
+      for (const waiting of waitingIn(turn)) if (waiting.priority >= (priority || 0)) mine += amountOf(waiting);
+    }
+    // The call's turn comes when its team has had what goes before it there, and every other team as much for its weight.
+    tag += mine / positive(weight);
+    for (const [{ name }, turn] of this.#turns) {
+      if (name === team) continue;
+      let reached = turn.tag;
+      for (const waiting of waitingIn(turn)) {
+        if (reached > tag) break;
+        const amount = amountOf(waiting);
+        others += amount;
+        reached += amount / positive(waiting.demand.weight);
+      }
+    }
+    return mine + others;
+  }
+
   /** Counts what the team takes. */
   charge(team: Team, amount: number, weight: number): void {
     const turn = this.#turnOf(team);
     if (turn.lanes.size === 0) turn.tag = Math.max(turn.tag, this.#tag);
     this.#tag = Math.max(this.#tag, turn.tag);
-    turn.tag += amount / (weight > 0 ? weight : 1);
+    turn.tag += amount / positive(weight);
   }
 
   /** Takes back what `charge` counted, as the team did not get it after all. */
   refund(team: Team, amount: number, weight: number): void {
-    this.#turnOf(team).tag -= amount / (weight > 0 ? weight : 1);
+    this.#turnOf(team).tag -= amount / positive(weight);
   }
 
   #turnOf(team: Team): Turn {
@@ -83,6 +111,14 @@ export class FairLine {
     }
     return turn;
   }
+}
+
+function positive(weight: number): number {
+  return weight > 0 ? weight : 1;
+}
+
+function* waitingIn({ lanes }: Turn): Generator<Waiting, void, undefined> {
+  for (const lane of lanes) yield* lane.waiting;
 }
 
 function cameBefore(lane: Lane, other: Lane): boolean {

@@ -21,6 +21,11 @@ export class Heap<Item extends Heaped> {
     return this.#items[0];
   }
 
+  /** All items, in no order. */
+  [Symbol.iterator](): Iterator<Item> {
+    return this.#items.values();
+  }
+
   add(item: Item): void {
     item.heapIndex = this.#items.push(item) - 1;
     this.#rise(item);

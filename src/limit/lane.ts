@@ -1,5 +1,5 @@
 import type { Asked } from './asked';
-import type { Constraint } from './constraint';
+import { amountOf, type Constraint, type Need } from './constraint';
 import type { Heaped } from './heap';
 import type { Plan } from './plan';
 import { PriorityLevels, type Ranked } from './priority-levels';
@@ -58,6 +58,8 @@ export class Lane implements Heaped {
   heapIndex: number = -1;
   /** Where room is kept back for the first call. */
   readonly kept: Constraint[] = [];
+  /** What the calls count against, but for the provider's limits that were learnt since. */
+  readonly constraints: readonly Constraint[];
   #moves = 0;
   #round = 0;
 
@@ -65,6 +67,7 @@ export class Lane implements Heaped {
     this.team = team;
     this.key = key;
     this.plan = plan;
+    this.constraints = plan.needs.map(({ constraint }) => constraint);
   }
 
   /** Whether it may change lines once more in this round. */
@@ -74,6 +77,19 @@ export class Lane implements Heaped {
       this.#moves = 0;
     }
     return ++this.#moves <= MOVES_PER_ROUND;
+  }
+
+  /** It had its turn at `from` and goes to stand where `stop` stops it, so room is kept back for its first call. */
+  keepRoom(from: Constraint, stop: Need, now: number): void {
+    const to = stop.constraint;
+    const need = this.plan.needs.find(({ constraint }) => constraint === from);
+    const { first } = this.waiting;
+    if (need === undefined || first === undefined || from.keepMs === 0 || (to.keepMs > 0 && from.rank >= to.rank)) return;
+    // Without this, a large demand that needs room in two places at once could be overtaken in turn at both, for ever.
+    // Room is not kept for longer than what others would take of it would count.
+    const at = to.availableAt(amountOf(stop, first.demand), stop.max, now, this);
+    const isSoon = at === Infinity || to.keepMs === 0 || at - now < from.keepMs;
+    if (isSoon && from.keep(amountOf(need, first.demand), this, now)) this.kept.push(from);
   }
 
   isBefore(other: Lane): boolean {
@@ -114,7 +130,17 @@ export class Team {
     if (lane === undefined) {
       lane = new Lane(this, key, plan);
       this.lanes.set(key, lane);
+      for (const constraint of lane.constraints) (constraint.lanes ??= new Set()).add(lane);
     } else lane.plan = plan;
     return lane;
+  }
+
+  /** Nobody waits in it any more. */
+  forget(lane: Lane): void {
+    if (!this.lanes.delete(lane.key)) return;
+    for (const constraint of lane.constraints) {
+      constraint.lanes?.delete(lane);
+      if (constraint.lanes?.size === 0) constraint.lanes = undefined;
+    }
   }
 }

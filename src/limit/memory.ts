@@ -1,7 +1,8 @@
 import { systemClock, type Clock } from '../clock';
 import { LimitStates } from './plan';
 import type { Demand, LimitKind, LimitSnapshot, LimitState, ProviderLimit, RateLimiter, Slot } from './rate-limiter';
-import { amountOf, amountsOf } from './constraint';
+import { amountsOf } from './constraint';
+import { availableAt, met, type Met } from './met';
 import { closed } from './refusal';
 import { obstacle } from './obstacle';
 import { Scheduler, type Asker } from './scheduler';
@@ -43,6 +44,8 @@ export class LocalRateLimiter implements MemoryRateLimiter {
     if (this.#isClosed) return Promise.reject(closed());
     const now = this.#time.now();
     const plan = this.#states.plan(demand, now);
+    // The edit came before this call, so whom it lets through goes before it.
+    if (this.#states.hasEdits) this.scheduler.onEdited(this.#states.takeEdits());
     const amounts = amountsOf(plan.needs, demand);
     const stop = obstacle(plan.needs, amounts, now, undefined);
     if (stop !== undefined) return this.scheduler.wait(demand, plan, stop, signal, now);
@@ -85,26 +88,22 @@ export class LocalRateLimiter implements MemoryRateLimiter {
 
   peek(demand: Demand): readonly LimitState[] {
     const now = this.#time.now();
-    return this.#states.peek(demand).map((need): LimitState => {
-      const { constraint, name, kind, max, windowMs, type } = need;
-      const requested = amountOf(need, demand);
-      const cap = constraint.capacity(max);
-      let at = now;
-      if (requested > cap) at = Infinity;
-      else if (requested > 0) {
-        at = constraint.availableAt(requested, max, now, undefined);
-        // Before it departs it cannot be known; one window from now is the earliest that can be promised.
-        if (at === Infinity && windowMs > 0) at = now + windowMs;
-      }
+    return this.meet(demand).map((met): LimitState => {
+      const { constraint, name, kind, max, type } = met.need;
       return {
         name,
         kind: kind ?? (type === 'pause' ? 'pause' : 'concurrency'),
-        cap: type === 'pause' ? 0 : cap,
+        cap: type === 'pause' ? 0 : max,
         used: constraint.used(now),
-        requested: type === 'pause' ? 0 : requested,
-        availableAt: this.#time.toClock(at),
+        requested: type === 'pause' ? 0 : met.amount,
+        availableAt: this.#time.toClock(availableAt(met, demand, now)),
       };
     });
+  }
+
+  /** The same, with what goes before the demand. */
+  meet(demand: Demand): readonly Met[] {
+    return this.#states.peek(demand).map((need) => met(need, demand));
   }
 
   headroom(provider: string, kind: LimitKind): number {

@@ -12,10 +12,6 @@ export class Pause extends Constraint {
     return 0;
   }
 
-  override capacity(): number {
-    return Infinity;
-  }
-
   override used(): number {
     return 0;
   }

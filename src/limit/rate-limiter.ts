@@ -11,6 +11,7 @@ export interface LimitDemand {
   /** For messages and reports, e.g. `chatbot/requests per minute`. */
   readonly name: string;
   readonly kind: LimitKind;
+  /** One number per key: what a demand brings holds for those that wait, too. */
   readonly max: number;
   readonly windowMs: number;
 }
@@ -27,8 +28,14 @@ export interface Demand {
    */
   readonly expected?: Amounts;
   readonly limits: readonly LimitDemand[];
-  /** At most `max` slots with this key are out at once. */
+  /** At most `max` slots with this key are out at once; again one number per key. */
   readonly concurrency: readonly { readonly key: string; readonly name: string; readonly max: number }[];
+  /**
+   * Which edition of the rules `limits` and `concurrency` are from; default 0. One `max` holds for all demands with a key, those
+   * that wait included: the one that came last, of those with the highest edition. So a call that began before an edit and is
+   * tried again after it does not bring the old `max` back.
+   */
+  readonly edition?: number;
   /**
    * Whose limits at the provider the attempt counts against: one name per organisation and model. What `observe()` learns
    * under that name holds for all demands that carry it.
@@ -88,7 +95,10 @@ export interface LimitState {
   readonly cap: number;
   readonly used: number;
   readonly requested: number;
-  /** When there would be room for the demand, epoch milliseconds; now or earlier if there is; `Infinity` if never. */
+  /**
+   * When there would be room for the demand, epoch milliseconds; now or earlier if there is; `Infinity` if never. Behind others
+   * that wait for the same, it is an estimate of when its turn would come.
+   */
   readonly availableAt: number;
 }
 

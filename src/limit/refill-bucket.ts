@@ -8,7 +8,6 @@ const ROUNDING_MS = 1e-6;
 export class RefillBucket extends Constraint {
   readonly kind: LimitKind;
   readonly windowMs: number;
-  #max: number;
   #level: number;
   #at: number;
   #out = 0;
@@ -17,21 +16,17 @@ export class RefillBucket extends Constraint {
     super();
     this.kind = kind;
     this.windowMs = windowMs;
-    this.#max = max;
+    this.max = max;
     this.#level = max;
     this.#at = now;
-  }
-
-  get max(): number {
-    return this.#max;
   }
 
   /** What the provider said at `at`. Its word counts alone if `isAlone`, else it can only lower the level. */
   learn(max: number, remaining: number | undefined, isAlone: boolean, at: number, now: number): void {
     this.#refill(now);
     // A new maximum leaves what is used as it is.
-    this.#level += max - this.#max;
-    this.#max = max;
+    this.#level += max - this.max;
+    this.max = max;
     if (remaining === undefined) return;
     const level = Math.min(max, remaining + (Math.max(0, now - at) * max) / this.windowMs);
     this.#level = isAlone ? level : Math.min(this.#level, level);
@@ -40,20 +35,16 @@ export class RefillBucket extends Constraint {
   /** At least `used` is in use, debt included. */
   lower(used: number, now: number): void {
     this.#refill(now);
-    if (used > 0 && used < Infinity) this.#level = Math.min(this.#level, this.#max - used);
+    if (used > 0 && used < Infinity) this.#level = Math.min(this.#level, this.max - used);
   }
 
   override get keepMs(): number {
     return this.windowMs;
   }
 
-  override capacity(): number {
-    return this.#max;
-  }
-
   override used(now: number): number {
     this.#refill(now);
-    return this.#max - this.#level;
+    return this.max - this.#level;
   }
 
   protected override hasRoom(amount: number, _max: number, now: number): boolean {
@@ -83,7 +74,7 @@ export class RefillBucket extends Constraint {
   override settle(amount: number, actual: number | undefined, ticket: number | undefined): void {
     this.#out--;
     const used = ticket === undefined ? 0 : (actual ?? amount);
-    this.#level = Math.min(this.#max, this.#level + amount - used);
+    this.#level = Math.min(this.max, this.#level + amount - used);
   }
 
   override lapse(): void {
@@ -95,12 +86,12 @@ export class RefillBucket extends Constraint {
   }
 
   #waitMs(amount: number): number {
-    return ((amount - this.#level) * this.windowMs) / this.#max;
+    return ((amount - this.#level) * this.windowMs) / this.max;
   }
 
   #refill(now: number): void {
     if (now <= this.#at) return;
-    this.#level = Math.min(this.#max, this.#level + ((now - this.#at) * this.#max) / this.windowMs);
+    this.#level = Math.min(this.max, this.#level + ((now - this.#at) * this.max) / this.windowMs);
     this.#at = now;
   }
 }

@@ -24,7 +24,7 @@ export function impossible(needs: readonly Need[], demand: Demand): Error | unde
     if (!(amount >= 0 && amount < Infinity)) {
       return new RangeError(`A demand's ${String(need.kind)} must be a finite number of 0 or more, got ${amount}`);
     }
-    const cap = need.constraint.capacity(need.max);
+    const cap = need.max;
     if (amount === 0 || amount <= cap) continue;
     const per = need.windowMs > 0 ? ` per ${windowName(need.windowMs)}` : ' at once';
     return new RateLimitWaitError({
@@ -50,7 +50,7 @@ export function queueFull(demand: Demand, need: Need, waiting: number, expectedM
 
 export function waitTooLong(demand: Demand, need: Need, used: number, expectedMs: number, at: number): Error {
   const amount = amountOf(need, demand);
-  const cap = need.constraint.capacity(need.max);
+  const cap = need.max;
   // With an engine, what others have taken is not counted here.
   const elsewhere = need.constraint.block !== undefined && used + amount <= cap ? ' here and the rest by other processes' : '';
   const state =
@@ -86,7 +86,7 @@ export function expectedWaitMs(needs: readonly Need[], demand: Demand, ahead: nu
     if (need.type === 'concurrency' && wait > 0) wait = Math.min(wait, USUAL_CALL_MS);
     // What has not departed yet will at least be gone one window from now.
     else if (wait === Infinity) wait = windowMs;
-    if (windowMs > 0) wait += (ahead * amount * windowMs) / constraint.capacity(max);
+    if (windowMs > 0) wait += (ahead * amount * windowMs) / max;
     longest = Math.max(longest, wait);
   }
   return Math.ceil(longest);

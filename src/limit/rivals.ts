@@ -57,7 +57,7 @@ export class Rivals {
           leaseMs: LEASE_MS,
         };
         const waits = constraint.line !== undefined;
-        if (waits) await this.#engine.take({ demand, settled: () => undefined, onLate: () => undefined });
+        if (waits) await this.#engine.take({ demand: () => demand, settled: () => undefined, onLate: () => undefined });
         unmark();
         if (waits) marks.push(demand);
         const [state] = await this.#engine.look(demand);

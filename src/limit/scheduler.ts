@@ -7,7 +7,7 @@ import { FairLine } from './fair-line';
 import { Lane, Waiting } from './lane';
 import { obstacle } from './obstacle';
 import { Patience } from './patience';
-import type { LimitStates, Plan } from './plan';
+import type { Edit, LimitStates, Plan } from './plan';
 import type { Demand, Slot } from './rate-limiter';
 import { closed, impossible } from './refusal';
 import { MemorySlot, type SlotOwner } from './slot';
@@ -162,7 +162,20 @@ export class Scheduler implements SlotOwner {
 
   /** Refuses all who wait and can never be granted any more, because a limit is lower than was known. */
   onLearnt(): void {
-    for (const lane of this.#teams.lanes()) {
+    this.#refuseImpossible(this.#teams.lanes());
+  }
+
+  /** Lets go whom the new maxima let through, and refuses who can never be granted any more. */
+  onEdited(edits: readonly Edit[]): void {
+    for (const { constraint, isLower } of edits) {
+      if (isLower && constraint.lanes) this.#refuseImpossible(constraint.lanes);
+      if (constraint.line !== undefined) this.#changed.push(constraint);
+    }
+    this.#settle(this.now());
+  }
+
+  #refuseImpossible(lanes: Iterable<Lane>): void {
+    for (const lane of lanes) {
       this.#states.refresh(lane.plan);
       for (const waiting of lane.waiting) {
         const refusal = impossible(lane.plan.needs, waiting.demand);
@@ -251,18 +264,9 @@ export class Scheduler implements SlotOwner {
 
   /** The lane had its turn at `from`; what stops it now is elsewhere. */
   #move(lane: Lane, from: Constraint, stop: Need, now: number): void {
-    const to = stop.constraint;
-    const need = lane.plan.needs.find(({ constraint }) => constraint === from);
-    const waiting = lane.waiting.first;
-    if (need && waiting && from.keepMs > 0 && (to.keepMs === 0 || from.rank < to.rank)) {
-      // Without this, a large demand that needs room in two places at once could be overtaken in turn at both, for ever.
-      // Room is not kept for longer than what others would take of it would count.
-      const at = to.availableAt(amountOf(stop, waiting.demand), stop.max, now, lane);
-      const isSoon = at === Infinity || to.keepMs === 0 || at - now < from.keepMs;
-      if (isSoon && from.keep(amountOf(need, waiting.demand), lane, now)) lane.kept.push(from);
-    }
+    lane.keepRoom(from, stop, now);
     this.#goAway(lane, from);
-    this.#stand(lane, to);
+    this.#stand(lane, stop.constraint);
   }
 
   /** It is in its lane, and `stop` stops it. */
@@ -300,7 +304,7 @@ export class Scheduler implements SlotOwner {
       return;
     }
     this.#goAway(lane, constraint);
-    lane.team.lanes.delete(lane.key);
+    lane.team.forget(lane);
     this.#teams.forgetIfIdle(lane.team);
   }
 

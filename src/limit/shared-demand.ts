@@ -1,22 +1,40 @@
 import type { Need } from './constraint';
+import type { Met } from './met';
 import type { Amounts, Demand, LimitKind, LimitSnapshot, LimitState } from './rate-limiter';
 import type { SharedChange, SharedDemand, SharedNeed, SharedState } from './shared-limits';
 
-/** What an engine is asked for, in place of a demand. */
-export function sharedDemandOf(demand: Demand, id: string): SharedDemand {
-  const { limits, concurrency, amounts, expected = amounts, provider, leaseMs } = demand;
-  const needs: SharedNeed[] = [];
-  for (const { key, max, windowMs, kind } of limits) {
-    const amount = amounts[kind];
-    if (amount > 0) needs.push({ type: 'window', key: portable(key), max, windowMs, kind, amount });
+/** What an engine is asked for, in place of a demand that has these needs: with the maxima that hold now. */
+export function sharedDemandOf(demand: Demand, needs: readonly Need[], id: string): SharedDemand {
+  const { amounts, expected = amounts, provider, leaseMs } = demand;
+  const shared: SharedNeed[] = [];
+  for (const { type, key, max, windowMs, kind } of needs) {
+    if (type === 'concurrency') shared.push({ type, key: portable(key), max });
+    else if (type === 'limit' && kind !== undefined && amounts[kind] > 0) {
+      shared.push({ type: 'window', key: portable(key), max, windowMs, kind, amount: amounts[kind] });
+    }
   }
-  for (const { key, max } of concurrency) needs.push({ type: 'concurrency', key: portable(key), max });
   return {
     id,
-    needs,
+    needs: shared,
     provider: provider === undefined ? undefined : { name: portable(provider), amounts: finite(expected) },
     leaseMs,
   };
+}
+
+/** The same for a demand that only looks: whether there is room besides what goes before it, as far as that is a matter of one window. */
+export function sharedLookOf(demand: Demand, all: readonly Met[], id: string): SharedDemand {
+  const shared = sharedDemandOf(
+    demand,
+    all.map(({ need }) => need),
+    id,
+  );
+  const counted = all.filter(({ need }) => isShared(need, demand));
+  const needs = shared.needs.map((need, index): SharedNeed => {
+    if (need.type === 'concurrency') return need;
+    const together = need.amount + (counted[index]?.ahead ?? 0);
+    return { ...need, amount: Math.max(need.amount, Math.min(need.max, together)) };
+  });
+  return { ...shared, needs };
 }
 
 /** What stands in this process for what an engine says of a demand. */
@@ -24,37 +42,40 @@ export function localNeed(of: number | 'provider', demand: Demand, needs: readon
   if (of === 'provider') return needs.find(({ type }) => type === 'pause');
   let index = -1;
   for (const need of needs) {
-    const isShared =
-      need.type === 'concurrency' || (need.type === 'limit' && need.kind !== undefined && demand.amounts[need.kind] > 0);
-    if (isShared && ++index === of) return need;
+    if (isShared(need, demand) && ++index === of) return need;
   }
   return undefined;
 }
 
-/** What this process knows and what the engine knows: of each limit, whichever leaves less room. */
+/** What this process knows and what the engine knows: of each limit, whichever leaves less room. `local` are the states of `all`. */
 export function mergedStates(
   local: readonly LimitState[],
   shared: readonly SharedState[],
+  all: readonly Met[],
   demand: Demand,
   now: number,
 ): readonly LimitState[] {
-  const { limits, concurrency, amounts, leaseMs } = demand;
-  // In the order of the needs; the provider's are in between.
-  const counted = limits.flatMap(({ kind }, index) => (amounts[kind] > 0 ? [index] : []));
-  const offset = local[0]?.kind === 'pause' ? 1 : 0;
+  const counted = all.flatMap(({ need }, index) => (isShared(need, demand) ? [index] : []));
   const merged = [...local];
   for (const { of, used, roomInMs } of shared) {
-    if (typeof of !== 'number') continue;
-    const limit = counted[of];
-    const index = limit === undefined ? local.length - concurrency.length + of - counted.length : offset + limit;
-    const state = merged[index];
-    if (state === undefined) continue;
+    const index = typeof of === 'number' ? counted[of] : undefined;
+    const [state, met] = index === undefined ? [] : [merged[index], all[index]];
+    if (index === undefined || state === undefined || met === undefined) continue;
+    const { need, ahead } = met;
+    // Of slots, the engine was asked for one.
+    const isFull = roomInMs > 0 || (need.type === 'concurrency' && ahead > 0 && used + ahead + 1 > need.max);
     // What depends on others is over when their leases are, or what has not departed leaves the window.
-    const wait = roomInMs < Infinity ? roomInMs : limit === undefined ? leaseMs : (limits[limit]?.windowMs ?? 0);
-    const availableAt = roomInMs > 0 ? Math.max(state.availableAt, now + wait) : state.availableAt;
+    const usualMs = need.type === 'concurrency' ? demand.leaseMs : need.windowMs;
+    const wait = roomInMs > 0 && roomInMs < Infinity ? roomInMs : usualMs;
+    const availableAt = isFull ? Math.max(state.availableAt, now + wait) : state.availableAt;
     merged[index] = { ...state, used: Math.max(state.used, used), availableAt };
   }
   return merged;
+}
+
+// Whether the engine counts it under a key, for this demand.
+function isShared({ type, kind }: Need, { amounts }: Demand): boolean {
+  return type === 'concurrency' || (type === 'limit' && kind !== undefined && amounts[kind] > 0);
 }
 
 /** Begins now: what is left of a pause, and what has been refilled since. Numbers that cannot be are left out. */

@@ -7,9 +7,10 @@ import type { SharedChange, SharedDemand, SharedGrant, SharedLimits, SharedState
 
 /** What waits for its trip. */
 export interface Question {
-  readonly demand: SharedDemand;
   /** Asked when the trip begins: an answer to it, if there is no need to ask any more. */
   settled(): SharedGrant | undefined;
+  /** Asked then, too, if there is: what is to be taken. */
+  demand(): SharedDemand;
   /** It was granted so late that its promise may have been given up. */
   onLate(): void;
 }
@@ -142,7 +143,7 @@ export class SharedEngine {
   async #take(questions: readonly Question[]): Promise<readonly (SharedGrant | Error)[]> {
     const answers = questions.map((question) => question.settled());
     const asked = questions.filter((_, index) => answers[index] === undefined);
-    const grants = asked.length === 0 ? [] : await this.#limits.take(asked.map(({ demand }) => demand));
+    const grants = asked.length === 0 ? [] : await this.#limits.take(asked.map((question) => question.demand()));
     for (const [index, question] of asked.entries()) if (grants[index]?.granted === true) question.onLate();
     let next = 0;
     return answers.map((answer) => answer ?? grants[next++] ?? new Error('The rate limit engine gave no answer.'));

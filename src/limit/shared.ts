@@ -6,7 +6,7 @@ import { amountOf, type Constraint, type Need } from './constraint';
 import type { Waiting } from './lane';
 import { LocalRateLimiter } from './memory';
 import type { Demand, LimitKind, LimitSnapshot, LimitState, RateLimiter, Slot } from './rate-limiter';
-import { localNeed, mergedStates, sharedDemandOf, sharedSnapshot } from './shared-demand';
+import { localNeed, mergedStates, sharedDemandOf, sharedLookOf, sharedSnapshot } from './shared-demand';
 import { Rivals } from './rivals';
 import type { Asker } from './scheduler';
 import { SharedEngine } from './shared-engine';
@@ -71,9 +71,9 @@ class SharedRateLimiter implements Required<RateLimiter>, SharedSlotOwner, Asker
   }
 
   async peek(demand: Demand): Promise<readonly LimitState[]> {
-    const shared = await this.#engine.look(sharedDemandOf(demand, this.#newId()));
+    const shared = await this.#engine.look(sharedLookOf(demand, this.#local.meet(demand), this.#newId()));
     if (demand.provider !== undefined) this.#local.mirror(demand.provider, shared);
-    return mergedStates(this.#local.peek(demand), shared, demand, this.#clock.now());
+    return mergedStates(this.#local.peek(demand), shared, this.#local.meet(demand), demand, this.#clock.now());
   }
 
   headroom(provider: string, kind: LimitKind): number {
@@ -114,7 +114,8 @@ class SharedRateLimiter implements Required<RateLimiter>, SharedSlotOwner, Asker
   async #ask(waiting: Waiting, asked: Asked): Promise<void> {
     const { scheduler } = this.#local;
     const { demand } = waiting;
-    const shared = sharedDemandOf(demand, this.#newId());
+    const id = this.#newId();
+    let shared = sharedDemandOf(demand, asked.slot.needs, id);
     const giveBack = (): void =>
       this.onReleased({ demand: shared, begun: false, released: true }, freedBy(asked.slot, false, undefined));
     for (;;) {
@@ -123,11 +124,12 @@ class SharedRateLimiter implements Required<RateLimiter>, SharedSlotOwner, Asker
       let grant: SharedGrant;
       try {
         grant = await this.#engine.take({
-          demand: shared,
           settled: () => {
             held = heldBack(asked);
             return held !== undefined || asked.isOver ? HELD_BACK : undefined;
           },
+          // Another maximum may hold by now.
+          demand: () => (shared = sharedDemandOf(demand, asked.slot.needs, id)),
           onLate: () => {
             if (asked.isOver) giveBack();
           },
@@ -157,6 +159,8 @@ class SharedRateLimiter implements Required<RateLimiter>, SharedSlotOwner, Asker
         await this.#engine.untilLanded();
         continue;
       }
+      // The limit was raised while it asked.
+      if (held === undefined && typeof stop === 'number' && need && (shared.needs[stop]?.max ?? Infinity) < need.max) continue;
       if (held === undefined && stop === 'provider') await this.#lookAtProvider(shared, asked, demand);
       if (asked.isOver) scheduler.answered(asked, false);
       else if (need === undefined) scheduler.failed(waiting, asked, new Error('The rate limit engine gave an unknown answer.'));

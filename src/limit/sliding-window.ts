@@ -35,10 +35,6 @@ export class SlidingWindow extends Constraint {
     return this.#windowMs;
   }
 
-  override capacity(max: number): number {
-    return max;
-  }
-
   override used(now: number): number {
     this.#expire(now);
     return this.#departed + this.#pending;

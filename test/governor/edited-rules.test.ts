@@ -115,6 +115,21 @@ describe('an edit', () => {
     expect(await rejection(client.chat.completions.create(params))).toMatchObject({ code: 'rate-limit-wait' });
   });
 
+  it('of a rate limit lets those go that wait already', async () => {
+    const limited = 'teams: { chatbot: { rateLimitRPM: 1, concurrency: 50 } }\n';
+    const { client, edit, mock, governor, clock } = watched(limited);
+    const begun = clock.now();
+    const waiting = Array.from({ length: 6 }, () => client.chat.completions.create(params));
+    await clock.advance(2_000);
+    expect(mock.calls).toHaveLength(1);
+    expect((await governor.explain(params, { team: 'chatbot' })).waitMs).toBe(6 * 60_000 - 2_000);
+    await edit(limited.replace('1,', '1000,'));
+    expect((await governor.explain(params, { team: 'chatbot' })).waitMs).toBe(0);
+    await clock.runUntil(client.chat.completions.create(params));
+    await clock.runUntil(Promise.all(waiting));
+    expect(clock.now() - begun).toBeLessThan(10_000);
+  });
+
   it('changes nothing for a call under way', async () => {
     const { client, edit, mock, governor, records } = watched(CHATBOT);
     let answer = (): void => {};
