@@ -96,7 +96,7 @@ const DEFAULT_ALERTS = [0.5, 0.8, 0.95];
 const DEFAULT_TEAM_CONCURRENCY = 5;
 
 /** The rules of one team, or of calls without one, under this governance at an instant. The governance has been checked. */
-export function teamRules(name: string, team: TeamOptions, governance: Governance, at: number, edition: number): TeamRules {
+export function teamRules(name: string, team: TeamOptions, governance: Governance, at: number, edition = 0): TeamRules {
   const organization = governance.organization ?? {};
   const scope = `team:${name}`;
   const raised = raisedBy(governance, at);
