@@ -63,6 +63,8 @@ export async function explain(context: Context, binding: Binding, request: Gover
     try {
       rates = await explainRates(assessment, context);
     } catch (cause) {
+      const { events } = context;
+      events.emit('store-unavailable', { at: now, store: 'rateLimiter', during: 'read', callId: undefined, error: cause });
       if (context.onStoreFailure === 'deny' && !context.observe)
         refusal ??= new StoreError({ ...assessment.subject, store: 'rateLimiter', cause });
     }

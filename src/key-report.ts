@@ -63,6 +63,8 @@ export async function keyReport(
     ),
   );
   const listed = new Map((keys?.list?.(now) ?? []).map((key) => [key.id, key]));
+  // A log that has begun since yesterday, as one in memory has, cannot tell that a key was silent for longer.
+  const reachesBack = callsIn(lately) > callsIn(sinceYesterday);
   const unlisted = [...(lately?.keys() ?? [])].filter((id) => !listed.has(id));
   const seen: readonly Seen[] = [...listed.values(), ...unlisted.map(unlistedKey)].map((key) => ({
     key,
@@ -72,6 +74,7 @@ export async function keyReport(
     lately: lately?.get(key.id),
     sinceYesterday: sinceYesterday?.get(key.id),
     inFlight: inFlight(key.id),
+    reachesBack,
   }));
   const states = seen.map((each, index) =>
     stateOf(
@@ -93,7 +96,12 @@ interface Seen {
   readonly lately: UsageSummary | undefined;
   readonly sinceYesterday: UsageSummary | undefined;
   readonly inFlight: number;
+  /** Whether the usage log has calls that are older than the time that a key must be silent. */
+  readonly reachesBack: boolean;
 }
+
+const callsIn = (summaries: ReadonlyMap<string, UsageSummary> | undefined): number =>
+  [...(summaries?.values() ?? [])].reduce((sum, { calls }) => sum + calls, 0);
 
 function byKey(summaries: readonly UsageSummary[]): ReadonlyMap<string, UsageSummary> {
   // Calls without a key of a name are no key's.
@@ -125,10 +133,11 @@ function stateOf(seen: Seen, newer: readonly Seen[]): KeyState | undefined {
 }
 
 function reportOn(seen: Seen, state: KeyState | undefined, isReplaced: boolean): KeyReport {
-  const { key, now, today, lately, inFlight } = seen;
+  const { key, now, today, lately, inFlight, reachesBack } = seen;
   const lastUsedAt = lately?.lastAt;
   // Calls of which nobody knows when they were may have been just now.
-  const silentSince = lately === undefined || lately.calls === 0 ? -Infinity : (lastUsedAt ?? Infinity);
+  const isUnused = lately === undefined || lately.calls === 0;
+  const silentSince = isUnused ? (reachesBack ? -Infinity : Infinity) : (lastUsedAt ?? Infinity);
   const isSparable = isReplaced && takesNoCalls(state, seen.isListed) && inFlight === 0 && silentSince < Infinity;
   const safeToDelete = isSparable && now - silentSince >= SILENT_MS;
   const costNanos = today?.costNanos ?? 0;
@@ -162,9 +171,9 @@ interface Verdict {
 }
 
 function noteOn({ seen, state, isReplaced, safeToDelete, safeToDeleteAt }: Verdict): string {
-  const { key, isListed, now, lately, inFlight } = seen;
+  const { key, isListed, now, lately, inFlight, reachesBack } = seen;
   const lastAt = lately?.lastAt;
-  const used = lastAt === undefined ? whenUnknown(lately) : `last used ${formatAge(now - lastAt)} ago`;
+  const used = lastAt === undefined ? whenUnknown(lately, reachesBack) : `last used ${formatAge(now - lastAt)} ago`;
   if (safeToDelete) return `safe to delete: ${lastAt === undefined ? used : `silent for ${formatAge(now - lastAt)}`}`;
   if (safeToDeleteAt !== undefined) return `${used}; safe to delete after ${formatInstant(safeToDeleteAt)}`;
   if (state === 'waiting') return `takes calls from ${formatInstant(key.notBefore ?? now)}`;
@@ -178,10 +187,9 @@ function noteOn({ seen, state, isReplaced, safeToDelete, safeToDeleteAt }: Verdi
   return `${what}; ${why}`;
 }
 
-function whenUnknown(lately: UsageSummary | undefined): string {
-  return lately === undefined || lately.calls === 0
-    ? 'not used in 35 days'
-    : 'the usage log does not tell when it was last used';
+function whenUnknown(lately: UsageSummary | undefined, reachesBack: boolean): string {
+  if (lately !== undefined && lately.calls > 0) return 'the usage log does not tell when it was last used';
+  return reachesBack ? 'not used in 35 days' : 'no use is known; the usage log does not reach back 24 h';
 }
 
 function formatAge(ms: number): string {

@@ -102,7 +102,7 @@ const outside = (allowed: readonly string[] | undefined): Matcher => {
 
 function nameProblems(name: string, at: string, knowledge: Knowledge): Problem[] {
   const facts = knowledge.facts(name);
-  const problems = facts ? standingProblems(name, facts, at, knowledge.now) : [];
+  const problems = facts ? standingProblems(name, facts, at, knowledge) : [];
   if (knowledge.isPriced(name) || problems.some(({ severity }) => severity === 'error')) return problems;
   return [...problems, unpriced(name, at, knowledge)];
 }
@@ -115,9 +115,23 @@ function unpriced(name: string, at: string, { book, charged, models = [] }: Know
   return problem('error', 'unpriced-model', at, `${none}, so every call would be refused.${near} ${advice}`);
 }
 
-function standingProblems(name: string, facts: PriceRow, at: string, now: number): Problem[] {
-  const { shutdownDate, replacement } = facts;
+/** What the provider names instead of a model; where that is gone too, what it names instead of that, up to one that can be used. */
+function replacementOf(facts: PriceRow, knowledge: Knowledge): string | undefined {
+  const seen = new Set<string>();
+  for (let name = facts.replacement; name !== undefined && !seen.has(name);) {
+    const next = knowledge.facts(name);
+    if (next && knowledge.isPriced(name) && standingOf(next, knowledge.now) === 'usable') return name;
+    seen.add(name);
+    name = next?.replacement;
+  }
+  return undefined;
+}
+
+function standingProblems(name: string, facts: PriceRow, at: string, knowledge: Knowledge): Problem[] {
+  const { now } = knowledge;
+  const { shutdownDate } = facts;
   const model = JSON.stringify(name);
+  const replacement = replacementOf(facts, knowledge);
   const instead = replacement === undefined ? '' : `. Use ${JSON.stringify(replacement)} instead`;
   switch (standingOf(facts, now)) {
     case 'retired': {
@@ -156,7 +170,7 @@ function patternProblems(pattern: string, at: string, knowledge: Knowledge): Pro
   // What is gone is no news where others are left; what is about to go is.
   return known
     .filter(({ standing }) => standing === 'ending')
-    .flatMap(({ model, facts }) => standingProblems(model, facts, at, knowledge.now));
+    .flatMap(({ model, facts }) => standingProblems(model, facts, at, knowledge));
 }
 
 function deniedProblems({ path, rules }: RuledBy, knowledge: Knowledge): Problem[] {

@@ -11,11 +11,13 @@ export function ruleProblems(rules: unknown, now: number): Problem[] {
   const sound = soundParts(rules);
   const models = modelProblems(sound, now);
   const told = new Set(models.filter(({ severity }) => severity === 'error').map(({ path }) => path));
-  const issues = [...governanceIssues(rules), ...ownersOf(rules).flatMap((owner) => ownIssues(owner, sound))];
+  const keys = isRecord(rules) && rules['keys'] !== undefined ? governanceIssues({ keys: rules['keys'] }) : [];
+  const issues = [...governanceIssues(rules), ...keys, ...ownersOf(rules).flatMap((owner) => ownIssues(owner, sound))];
   return [...unique(issues.filter(({ path }) => !told.has(path))).map(invalid), ...models];
 }
 
-const invalid = (issue: ConfigIssue): Problem => ({ severity: 'error', code: 'invalid', ...issue });
+/** What is wrong with a governance, as a problem of it. */
+export const invalid = (issue: ConfigIssue): Problem => ({ severity: 'error', code: 'invalid', ...issue });
 
 function unique(issues: readonly ConfigIssue[]): ConfigIssue[] {
   return [...new Map(issues.map((issue) => [`${issue.path}\n${issue.message}`, issue])).values()];

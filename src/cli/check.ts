@@ -5,7 +5,7 @@ import { groqPrices } from '../price/groq-prices';
 import { printable } from '../report/names';
 import { keyProblems } from './check-keys';
 import { ruledBy } from './check-models';
-import { ruleProblems, soundParts } from './check-rules';
+import { invalid, ruleProblems, soundParts } from './check-rules';
 import { findConfig, shownPath } from './config-find';
 import type { RawConfiguration } from './configuration';
 import { EXIT, type Failure, failureOf } from './failure';
@@ -62,7 +62,9 @@ Examples:
 
 async function check(session: Session, file: string | undefined, options: CheckOptions): Promise<void> {
   const url = providerUrl(options.baseUrl, session.io);
-  const findings = await look(session, file, options, url);
+  const found = await look(session, file, options, url);
+  // Once, for all that is shown of them.
+  const findings = { ...found, problems: found.problems.map((problem) => session.cleaned(problem)) };
   const { problems, provider } = findings;
   const bad = problems.some(({ severity }) => severity === 'error' || options.strict);
   session.exitCode = bad ? EXIT.no : provider.error === undefined ? EXIT.ok : EXIT.outside;
@@ -82,7 +84,7 @@ async function look(session: Session, named: string | undefined, options: CheckO
     const file = shownPath(path, session.io.cwd);
     return { file, problems: problemsOf(failure, file), governance: undefined, provider: { skipped: 'not valid' } };
   }
-  const { file, rules, lineOf } = raw;
+  const { file, rules, issues, lineOf } = raw;
   if (rules === undefined) {
     const skipped = 'the file exports a Governor. Export { governance } to have its models checked';
     return { file, problems: [], governance: undefined, provider: { skipped } };
@@ -90,8 +92,12 @@ async function look(session: Session, named: string | undefined, options: CheckO
   const placed = (problems: readonly Problem[]): Problem[] =>
     problems.map((problem) => ({ ...problem, line: lineOf(problem.path) })).sort((a, b) => (a.line ?? 0) - (b.line ?? 0));
   const now = session.io.clock.now();
-  const problems = [...ruleProblems(rules, now), ...(await keyProblems(soundParts(rules), now, !options.offline))];
-  if (governanceIssues(rules).length > 0)
+  const problems = [
+    ...issues.map(invalid),
+    ...ruleProblems(rules, now),
+    ...(await keyProblems(soundParts(rules), now, !options.offline)),
+  ];
+  if (issues.length > 0 || governanceIssues(rules).length > 0)
     return { file, problems: placed(problems), governance: undefined, provider: { skipped: 'not valid' } };
   const governance = rules as Governance;
   const { provider, missing } = await askProvider(session, governance, problems, options, url);
@@ -99,7 +105,7 @@ async function look(session: Session, named: string | undefined, options: CheckO
 }
 
 function problemsOf(failure: Failure, file: string): Problem[] {
-  if (failure.issues) return failure.issues.map((issue) => ({ severity: 'error', code: 'invalid', ...issue }));
+  if (failure.issues) return failure.issues.map(invalid);
   const message = failure.message.startsWith(`${file}: `) ? failure.message.slice(file.length + 2) : failure.message;
   return [{ severity: 'error', code: 'unreadable', path: '', message }];
 }
@@ -145,7 +151,7 @@ function show(session: Session, { file, problems, governance, provider }: Findin
     const mark = severity === 'error' ? style.red('✗') : style.yellow('!');
     const place = [line === undefined ? '' : `line ${line}`, path].filter((part) => part !== '').join(', ');
     if (place !== '') lines.push(`  ${mark} ${style.cyan(printable(place))}`);
-    lines.push(...paragraph(printable(session.clean(message)), width, place === '' ? `  ${mark} ` : '    ', 4));
+    lines.push(...paragraph(printable(message), width, place === '' ? `  ${mark} ` : '    ', 4));
   }
   lines.push(...(problems.length > 0 ? ['', countText(problems)] : [style.green(`${printable(file)} has no problems.`)]));
   if (governance) lines.push(...paragraph(contentText(governance), width, ''));
@@ -154,7 +160,7 @@ function show(session: Session, { file, problems, governance, provider }: Findin
   session.print(...lines);
   if (provider.skipped !== undefined && provider.skipped !== 'not valid')
     session.note(`Not compared with the provider's models: ${provider.skipped}.`);
-  if (provider.error !== undefined) io.stderr.write(`${session.errorStyle.red('error:')} ${provider.error}\n`);
+  if (provider.error !== undefined) io.stderr.write(`${session.errorStyle.red('error:')} ${session.shown(provider.error)}\n`);
 }
 
 function countText(problems: readonly Problem[]): string {

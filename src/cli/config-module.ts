@@ -1,4 +1,6 @@
 // Configurations that are programs: run, and asked for what they export.
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { extname } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -9,7 +11,9 @@ const TYPESCRIPT = new Set(['.ts', '.mts', '.cts']);
 // What Node says of TypeScript that it cannot merely strip of its types, and of imports that only a bundler understands.
 const BEYOND_STRIPPING = new Set(['ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX', 'ERR_MODULE_NOT_FOUND', 'ERR_UNSUPPORTED_DIR_IMPORT']);
 
-type Runtime = Pick<Io, 'importsTypeScript' | 'programPath'>;
+const CHECK_MS = 5000;
+
+type Runtime = Pick<Io, 'importsTypeScript' | 'programPath' | 'nodePath'>;
 
 /** The default export of a program file. Throws a `Failure` on one that cannot be run, or exports nothing by default. */
 export async function importConfig(path: string, shown: string, runtime: Runtime): Promise<unknown> {
@@ -17,7 +21,7 @@ export async function importConfig(path: string, shown: string, runtime: Runtime
   try {
     module = await load(path, shown, runtime);
   } catch (error) {
-    throw failedToLoad(error, path, shown);
+    throw failedToLoad(error, path, shown, runtime);
   }
   return defaultOf(module, shown);
 }
@@ -60,11 +64,12 @@ function jitiBeside(path: string): JitiMaker | undefined {
   }
 }
 
-function failedToLoad(error: unknown, path: string, shown: string): Failure {
+function failedToLoad(error: unknown, path: string, shown: string, { nodePath }: Runtime): Failure {
   if (error instanceof Failure) return error;
   if (isConfigError(error))
     return new Failure('configuration', `${shown}: the governance is not valid`, { cause: error, issues: error.issues });
-  return new Failure('configuration', `${shown}${lineIn(path, error)}: ${messageOf(error)}`, { cause: error });
+  const place = lineIn(path, error) || syntaxErrorLine(path, error, nodePath);
+  return new Failure('configuration', `${shown}${place}: ${messageOf(error)}`, { cause: error });
 }
 
 /** Where in the file it went wrong, as far as the stack tells. */
@@ -76,6 +81,19 @@ function lineIn(path: string, error: unknown): string {
     if (line !== undefined) return `:${line}`;
   }
   return '';
+}
+
+/** The same of a syntax error in a module, of which Node tells the line only where nobody catches it. */
+function syntaxErrorLine(path: string, error: unknown, nodePath: string | undefined): string {
+  if (nodePath === undefined || !(error instanceof SyntaxError) || TYPESCRIPT.has(extname(path))) return '';
+  try {
+    const check = ['--input-type=module', '--check', '-'];
+    const { stderr } = spawnSync(nodePath, check, { input: readFileSync(path), encoding: 'utf8', timeout: CHECK_MS });
+    const line = /^\[stdin\]:(\d+)$/m.exec(stderr)?.[1];
+    return line === undefined ? '' : `:${line}`;
+  } catch {
+    return '';
+  }
 }
 
 const codeOf = (error: unknown): string =>

@@ -1,14 +1,13 @@
-import { readFile } from 'node:fs/promises';
-import { DATA_FILE, parseConfig } from '../config-text';
+import { DATA_FILE } from '../config-text';
 import type { ConfigIssue } from '../errors';
 import type { Governance } from '../governance';
 import { Governor } from '../governor';
 import type { KeyProvider } from '../keys/key-provider';
 import { isProvider, providerOf } from '../keys/keys-option';
 import { governanceIssues } from '../options';
-import { configLines } from './config-lines';
 import { importConfig } from './config-module';
 import { shownPath } from './config-find';
+import { readDataFile } from './data-file';
 import { Failure, failureOf, isConfigError } from './failure';
 import type { Io } from './io';
 
@@ -18,10 +17,14 @@ export interface RawConfiguration {
   readonly file: string;
   /** The rules as they are written; undefined if the file gives a Governor that does not tell them. */
   readonly rules: unknown;
+  /** What has been found wrong with them already. */
+  readonly issues: readonly ConfigIssue[];
   /** The file's own, made of these rules. */
   readonly governor: Governor | undefined;
   /** Where a path of the rules is written, counted from 1; undefined in programs. */
   readonly lineOf: (path: string) => number | undefined;
+  /** The file of its usage log, as far as it is known; absolute. */
+  readonly logPath: string | undefined;
   /** The file's own way to end what it opened. */
   readonly close: (() => unknown) | undefined;
 }
@@ -39,19 +42,19 @@ export interface PlacedIssue extends ConfigIssue {
   readonly line?: number | undefined;
 }
 
-type World = Pick<Io, 'cwd' | 'clock' | 'importsTypeScript' | 'programPath'>;
+type World = Pick<Io, 'cwd' | 'clock' | 'importsTypeScript' | 'programPath' | 'nodePath'>;
 
 /** Reads a configuration. Throws a `Failure` on a file that holds none. */
 export async function readConfiguration(path: string, world: World): Promise<RawConfiguration> {
   const file = shownPath(path, world.cwd);
-  if (DATA_FILE.test(path)) return { ...(await readData(path, file)), file, governor: undefined, close: undefined };
+  if (DATA_FILE.test(path)) return { ...(await readDataFile(path, file)), file, governor: undefined, close: undefined };
   const value = await called(await importConfig(path, file, world), file);
-  return { ...partsOf(value, file), file, lineOf: () => undefined };
+  return { ...partsOf(value, file), file, issues: [], lineOf: () => undefined, logPath: undefined };
 }
 
 /** Checks the rules and makes a governor of them. Throws a `Failure` that lists what is wrong. */
 export function checkedConfiguration(raw: RawConfiguration, { clock }: World): Configuration {
-  const { rules, governor, file, lineOf } = raw;
+  const { rules, issues: found, governor, file, lineOf } = raw;
   if (governor !== undefined) {
     const known = rules as Governance | undefined;
     // What the governor itself makes of a list of keys is its own.
@@ -59,7 +62,7 @@ export function checkedConfiguration(raw: RawConfiguration, { clock }: World): C
     return { ...raw, governor, governance: known, keys };
   }
   const governance = rules as Governance;
-  const issues = governanceIssues(governance);
+  const issues = [...found, ...governanceIssues(governance)];
   if (issues.length > 0) throw invalid(file, issues, lineOf);
   try {
     const keys = governance.keys && providerOf(governance.keys, { clock: governance.clock ?? clock });
@@ -72,23 +75,6 @@ export function checkedConfiguration(raw: RawConfiguration, { clock }: World): C
 function invalid(file: string, issues: readonly ConfigIssue[], lineOf: RawConfiguration['lineOf']): Failure {
   const placed = issues.map((issue): PlacedIssue => ({ ...issue, line: lineOf(issue.path) }));
   return new Failure('configuration', `${file} is not a valid governance`, { issues: placed });
-}
-
-async function readData(path: string, file: string): Promise<Pick<RawConfiguration, 'rules' | 'lineOf'>> {
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw new Failure('usage', `${file} cannot be read: ${failureOf(error).message}`, { cause: error });
-  });
-  try {
-    const rules = parseConfig(text, file);
-    // An empty file is not a governance without rules, but one that somebody has yet to write.
-    if (rules === undefined || rules === null) throw new Failure('configuration', `${file} is empty`);
-    return { rules, lineOf: configLines(text) };
-  } catch (error) {
-    if (!isConfigError(error)) throw error;
-    throw new Failure('configuration', error.issues.map((issue) => `${issue.path}: ${issue.message}`).join('\n'), {
-      cause: error,
-    });
-  }
 }
 
 async function called(value: unknown, file: string): Promise<unknown> {

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Explanation } from '../explain';
 import type { Governance } from '../governance';
-import { EXIT } from './failure';
+import { EXIT, messageOf } from './failure';
 import { type RequestOptions, requestOf } from './explain-request';
 import { explanationLines } from './explain-view';
 import { suggestion, tag, wholeNumber } from './option-values';
@@ -46,12 +46,15 @@ async function explain(session: Session, options: ExplainCommandOptions): Promis
   const params = await requestOf(options, session.io);
   const { governor, governance } = await session.configuration();
   const { team, user, tag: tags, operation } = options;
+  let failure: unknown;
+  governor.on('store-unavailable', ({ error }) => void (failure ??= error));
   const explanation = await governor.explain(params, {
     ...(team !== undefined && { team }),
     ...(user !== undefined && { user }),
     ...(tags !== undefined && { tags }),
     operation,
   });
+  const cause = failure === undefined ? undefined : session.clean(messageOf(failure));
   session.exitCode = explanation.allowed ? EXIT.ok : explanation.code === 'store-unavailable' ? EXIT.outside : EXIT.no;
   const { model } = params;
   const subject = {
@@ -62,9 +65,10 @@ async function explain(session: Session, options: ExplainCommandOptions): Promis
     model: typeof model === 'string' ? model : '',
   };
   if (session.json)
-    return session.printJson({ ...subject, mode: governance?.mode ?? 'enforce', ...clean(session, explanation) });
+    return session.printJson({ ...subject, mode: governance?.mode ?? 'enforce', ...clean(session, explanation), cause });
   const now = (governance?.clock ?? session.io.clock).now();
   session.print(...explanationLines(clean(session, explanation), subject, now, session));
+  if (cause !== undefined) session.note(`A store could not be asked: ${cause}`);
   for (const note of notes(explanation, governance, subject.team)) session.note(note);
 }
 
@@ -73,10 +77,15 @@ function clean(session: Session, explanation: Explanation): Explanation {
   const { reason, decisions } = explanation;
   return {
     ...explanation,
-    ...(reason !== undefined && { reason: session.clean(reason) }),
-    decisions: decisions.map((step) => (step.reason === undefined ? step : { ...step, reason: session.clean(step.reason) })),
+    ...(reason !== undefined && { reason: session.clean(toldHere(reason)) }),
+    decisions: decisions.map((step) =>
+      step.reason === undefined ? step : { ...step, reason: session.clean(toldHere(step.reason)) },
+    ),
   };
 }
+
+// Nobody can look into an error here; its cause is told beside it.
+const toldHere = (reason: string): string => reason.replace(/ The cause is in error\.cause\.$/, '');
 
 function notes({ code }: Explanation, governance: Governance | undefined, team: string | undefined): string[] {
   const found: string[] = [];

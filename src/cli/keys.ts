@@ -37,15 +37,41 @@ async function run(session: Session, team: string | undefined): Promise<void> {
   // A Governor of an older copy does not tell its teams.
   if (governance !== undefined) checkTeam(team, governance);
   const unread = await readSecrets(provider);
-  const all = await governor.keys();
+  // What happened elsewhere is in the log alone, and so is what happened before.
+  const isUseKnown = governance === undefined || governance.usageLog !== undefined;
+  const all = (await governor.keys()).map((key) => (isUseKnown ? key : withoutUse(key)));
   const keys = team === undefined ? all : all.filter((key) => key.team === undefined || key.team === team);
   if (session.json) {
     const problems = unread.map(({ keyId, message }) => ({ keyId, message: session.clean(message) }));
-    return session.printJson({ at: session.io.clock.now(), timeZone: governance?.timeZone ?? 'UTC', keys, problems });
+    return session.printJson({
+      at: session.io.clock.now(),
+      timeZone: governance?.timeZone ?? 'UTC',
+      isUseKnown,
+      keys,
+      problems,
+    });
   }
   session.print(...keyLines(keys, session));
-  for (const { keyId, message } of unread) session.note(`${printable(keyId)}: ${printable(message)}`);
+  for (const { keyId, message } of unread) session.note(`${keyId}: ${message}`);
   for (const note of notes(governance, keys)) session.note(note);
+}
+
+/** A key of which nobody knows what it was used for: none of the figures that a log would tell, and no leave to delete it. */
+type UnusedKey = Omit<KeyReport, 'requests' | 'tokens' | 'costNanos' | 'costUsd'>;
+type ShownKey = KeyReport | (UnusedKey & Partial<KeyReport>);
+
+function withoutUse(key: KeyReport): ShownKey {
+  const {
+    requests: _r,
+    tokens: _t,
+    costNanos: _n,
+    costUsd: _u,
+    errors: _e,
+    lastUsedAt: _l,
+    safeToDeleteAt: _s,
+    ...known
+  } = key;
+  return { ...known, safeToDelete: false, note: 'its use is not known' };
 }
 
 const COLUMNS: readonly Column[] = [
@@ -60,18 +86,22 @@ const COLUMNS: readonly Column[] = [
   { head: 'last used', rank: 6 },
 ];
 
-function keyLines(keys: readonly KeyReport[], { style, io }: Session): string[] {
+function keyLines(keys: readonly ShownKey[], { style, io }: Session): string[] {
   if (keys.length === 0) return ['There are no keys.'];
   const rows = keys.map((key): Cell[] => [
     key.id,
     key.team ?? 'every team',
     key.fingerprint ?? 'unread',
     stateCell(key, style),
-    countText(key.requests),
-    countText(key.tokens),
-    formatUsd(key.costNanos),
+    key.requests === undefined ? '' : countText(key.requests),
+    key.tokens === undefined ? '' : countText(key.tokens),
+    key.costNanos === undefined ? '' : formatUsd(key.costNanos),
     key.errors === undefined ? '' : countText(key.errors),
-    key.lastUsedAt === undefined ? '–' : new Date(key.lastUsedAt).toISOString().replace(/:\d\d\.\d+Z$/, 'Z'),
+    key.lastUsedAt === undefined
+      ? key.requests === undefined
+        ? ''
+        : '–'
+      : new Date(key.lastUsedAt).toISOString().replace(/:\d\d\.\d+Z$/, 'Z'),
   ]);
   const width = io.columns ?? Infinity;
   return [
@@ -84,7 +114,7 @@ function keyLines(keys: readonly KeyReport[], { style, io }: Session): string[] 
   ];
 }
 
-function stateCell({ state, safeToDelete }: KeyReport, style: Style): Cell {
+function stateCell({ state, safeToDelete }: ShownKey, style: Style): Cell {
   if (safeToDelete) return { text: 'safe to delete', mark: style.green };
   const marks = { active: style.green, quarantined: style.red, proving: style.yellow } as const;
   return {
@@ -93,14 +123,14 @@ function stateCell({ state, safeToDelete }: KeyReport, style: Style): Cell {
   };
 }
 
-function notes(governance: Governance | undefined, keys: readonly KeyReport[]): string[] {
+function notes(governance: Governance | undefined, keys: readonly ShownKey[]): string[] {
   if (governance === undefined) return [];
   return [
     ...(governance.keys === undefined && keys.length === 0
       ? ["The configuration has no keys: its clients use the one they are given as 'apiKey'."]
       : []),
     ...(governance.usageLog === undefined && keys.length > 0
-      ? ['The configuration has no usageLog, so nothing is known of what other processes did.']
+      ? ['The configuration has no usageLog, so the use of its keys is not known, nor which can be deleted.']
       : []),
   ];
 }

@@ -7,7 +7,7 @@ import type { Io } from './io';
 import { addKeys } from './keys';
 import { addMock } from './mock';
 import { addModels } from './models';
-import { printable } from '../report/names';
+import { suggestion } from './option-values';
 import { addReport } from './report';
 import { type GlobalOptions, Session } from './session';
 import { styleOf, wantsColour } from './style';
@@ -22,14 +22,20 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   const session = new Session(io);
   // What is wrong with the options themselves is to be told in the right form, too.
   session.options = given(argv);
+  const exitCode = await answered(argv, session);
+  io.decided(exitCode);
+  await session.close();
+  return exitCode;
+}
+
+async function answered(argv: readonly string[], session: Session): Promise<number> {
+  const { interrupted } = session.io;
   try {
-    if (io.interrupted.aborted) throw new Interrupted(io.interrupted.reason);
+    if (interrupted.aborted) throw new Interrupted(interrupted.reason);
     await unlessInterrupted(programOf(session).parseAsync([...argv], { from: 'user' }), session);
     return session.exitCode;
   } catch (error) {
     return tell(error, session, argv);
-  } finally {
-    await session.close();
   }
 }
 
@@ -56,7 +62,9 @@ function programOf(session: Session): Command {
     .configureHelp({ showGlobalOptions: true, minWidthToWrap: 20, styleTitle: (text) => style.bold(text) })
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
-      writeErr: (text) => io.stderr.write(text),
+      writeErr: (text) => {
+        if (!session.json) io.stderr.write(text);
+      },
       // It is told below, with what else goes wrong.
       outputError: () => undefined,
       getOutHelpWidth: () => width,
@@ -99,14 +107,25 @@ function unlessInterrupted(work: Promise<unknown>, session: Session): Promise<un
 function tell(error: unknown, session: Session, argv: readonly string[]): number {
   if (error instanceof Interrupted) return error.exitCode;
   // Help and version are not failures, and have been written.
-  if (error instanceof CommanderError && error.code.startsWith('commander.help'))
-    return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-  if (error instanceof CommanderError && error.code === 'commander.version') return EXIT.ok;
-  const failure = failureOf(error);
+  if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok;
+  const failure = failureOf(isHelp(error) ? unhelped(argv) : error);
+  // The help itself tells what to do.
+  if (isHelp(error) && !session.json && !failure.message.startsWith('unknown')) return EXIT.usage;
   const exitCode = failure.kind === 'outside' ? EXIT.outside : EXIT.usage;
   if (session.json) session.printJson({ error: documentOf(failure, exitCode, session) });
   else session.io.stderr.write(`${failureLines(failure, session, argv).join('\n')}\n`);
   return exitCode;
+}
+
+const isHelp = (error: unknown): boolean => error instanceof CommanderError && error.code.startsWith('commander.help');
+
+/** Why help was shown that nobody had asked for. */
+function unhelped(argv: readonly string[]): Failure {
+  const [command, name] = argv.filter((each) => !each.startsWith('-'));
+  const known = [...COMMANDS];
+  if (command === 'help' && name !== undefined)
+    return new Failure('usage', `unknown command '${name}'.${suggestion(name, known)} Known: ${known.join(', ')}`);
+  return new Failure('usage', `Name a command: ${known.join(', ')}`);
 }
 
 function documentOf(failure: Failure, exitCode: number, session: Session): object {
@@ -115,18 +134,14 @@ function documentOf(failure: Failure, exitCode: number, session: Session): objec
     kind,
     exitCode,
     message: session.clean(message),
-    ...(issues && { issues: issues.map((issue) => ({ ...issue, message: session.clean(issue.message) })) }),
+    ...(issues && { issues: issues.map((issue) => session.cleaned(issue)) }),
     ...(session.options.debug && { stack: session.clean(stackOf(failure)) }),
   };
 }
 
 function failureLines(failure: Failure, session: Session, argv: readonly string[]): string[] {
   const { options, errorStyle: style } = session;
-  const shown = (text: string): string =>
-    text
-      .split(/\s*\n/)
-      .map((line) => printable(session.clean(line)))
-      .join('\n');
+  const shown = (text: string): string => session.shown(text);
   const { cause, issues = [], message } = failure;
   const isOption = failure.kind === 'usage' && cause instanceof CommanderError;
   return [

@@ -64,7 +64,7 @@ async function run(session: Session, name: string | undefined, options: ModelsOp
   const { prices: book = groqPrices, clock = session.io.clock } = governance ?? {};
   const now = clock.now();
   const models = catalogue(book, governance, now).filter((model) => isWanted(model, name, options));
-  const warnings = governance ? modelProblems(governance, now) : [];
+  const warnings = (governance ? modelProblems(governance, now) : []).map((problem) => session.cleaned(problem));
   if (session.json) return session.printJson({ priceVersion: book.version, models, problems: warnings });
   const width = session.io.columns ?? Infinity;
   const lines = models.length === 0 ? ['There is no such model.'] : modelLines(models, session.style, session.io.columns);

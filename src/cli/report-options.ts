@@ -1,4 +1,5 @@
 // What `report` was told, as the query and the format that it means.
+import { extname } from 'node:path';
 import { InvalidArgumentError } from 'commander';
 import { calendarWindow, isTimeZone } from '../budget/window';
 import type { ReportFormat } from '../report/format';
@@ -78,22 +79,32 @@ function instant(option: string, text: string, timeZone: string, edge: 'startsAt
   );
 }
 
+/** Whether the report goes to the standard output. */
+export const isStdout = (output: string | undefined): output is undefined | '-' => output === undefined || output === '-';
+
+/** Whether a log is the standard input. Where that is a socket, it cannot be opened by its path. */
+export const isStdin = (log: string): boolean => log === '-' || log === '/dev/stdin';
+
 const ENDINGS: Readonly<Record<string, ReportFormat>> = {
   csv: 'csv',
   json: 'json',
   md: 'markdown',
+  markdown: 'markdown',
   html: 'html',
   htm: 'html',
   txt: 'table',
 };
 
-/** The format that was asked for, else what the name of the file to be written says, else a table. */
+/** The format that was asked for, else what the name of the file to be written says, else a table. Throws a `Failure` if that says none. */
 export function formatOf({ format, output }: ReportOptions, json: boolean): ReportFormat {
   if (format !== undefined) {
-    if (json && output === undefined && format !== 'json')
+    if (json && isStdout(output) && format !== 'json')
       throw new Failure('usage', `--json and --format ${format} exclude each other`);
     return format;
   }
-  const ending = output === undefined ? '' : (output.split('.').at(-1) ?? '').toLowerCase();
-  return ENDINGS[ending] ?? (json ? 'json' : 'table');
+  if (isStdout(output)) return json ? 'json' : 'table';
+  const found = ENDINGS[extname(output).slice(1).toLowerCase()];
+  if (found !== undefined) return found;
+  const known = Object.keys(ENDINGS).map((ending) => `.${ending}`);
+  throw new Failure('usage', `The ending of ${output} tells no format. Name one with --format, or use ${known.join(', ')}`);
 }

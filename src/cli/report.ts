@@ -1,15 +1,11 @@
-import { statSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import type { Governance } from '../governance';
-import { Governor } from '../governor';
 import { type ReportFormat, formatReport, reportFormats } from '../report/format';
 import type { Report, ReportBy } from '../usage-report';
-import { type JsonlUsageLog, jsonlUsageLog } from '../usage/jsonl';
-import { Failure, messageOf } from './failure';
 import { oneOf } from './option-values';
-import { type ReportOptions, formatOf, groups, lengthOfTime, periodOf, timeZoneName } from './report-options';
+import { type ReportOptions, formatOf, groups, isStdout, lengthOfTime, periodOf, timeZoneName } from './report-options';
+import { checkOutput, writeReport } from './report-output';
+import { type ReportSource, sourceOf } from './report-source';
 import type { Session } from './session';
 
 export function addReport(program: Command, session: Session): void {
@@ -29,7 +25,7 @@ export function addReport(program: Command, session: Session): void {
       oneOf(reportFormats),
     )
     .option('-o, --output <file>', 'write to a file')
-    .option('--log <file>', 'read this file of jsonlUsageLog(); needs no configuration')
+    .option('--log <file>', 'read this file of jsonlUsageLog(), or - the standard input; needs no configuration')
     .option('--time-zone <name>', 'for days, with --log (default: that of the configuration, or UTC)', timeZoneName)
     .option('--title <text>', 'the heading')
     .addHelpText('after', HELP)
@@ -48,17 +44,28 @@ Examples:
 
 async function run(session: Session, options: ReportOptions): Promise<void> {
   const format = formatOf(options, session.json);
-  const { governor, timeZone, log } = await sourceOf(session, options);
-  const query = periodOf(options, timeZone);
+  const { output } = options;
+  const source = await sourceOf(session, options);
+  if (!isStdout(output)) checkOutput(output, source.files, session);
+  const reports = await reportsOf(source, options, format);
+  const skippedLines = source.skippedLines();
+  const text = textOf(reports, format, options, session, skippedLines);
+  if (skippedLines > 0) session.warn(skippedText(skippedLines, source.name));
+  if (isStdout(output)) return session.io.stdout.write(text);
+  const path = resolve(session.io.cwd, output);
+  await writeReport(path, output, text);
+  const rows = reports.reduce((sum, each) => sum + each.rows.length, 0);
+  if (session.json) session.printJson({ output: path, format, rows, ...(skippedLines > 0 && { skippedLines }) });
+  else session.note(`Wrote ${output}.`);
+}
+
+async function reportsOf(source: ReportSource, options: ReportOptions, format: ReportFormat): Promise<readonly Report[]> {
+  const query = periodOf(options, source.timeZone);
   const sections: readonly (readonly ReportBy[])[] =
     options.by === undefined && format === 'html' ? [['team'], ['day'], ['model'], ['endpoint']] : [options.by ?? ['team']];
   const reports: Report[] = [];
-  for (const by of sections) reports.push(await governor.report({ ...query, by }));
-  const text = textOf(reports, format, options, session);
-  if (log && log.skippedLines > 0)
-    session.note(`${log.skippedLines} lines of ${options.log ?? 'the log'} are no usage records.`);
-  if (options.output === undefined || options.output === '-') session.io.stdout.write(text);
-  else await writeOut(session, options.output, text, format, reports);
+  for (const by of sections) reports.push(await source.governor.report({ ...query, by }));
+  return reports;
 }
 
 function textOf(
@@ -66,64 +73,23 @@ function textOf(
   format: ReportFormat,
   { title, output }: ReportOptions,
   { io, coloured }: Session,
+  skippedLines: number,
 ): string {
-  const [only, ...others] = reports;
-  const toTerminal = output === undefined || output === '-';
-  return formatReport(only !== undefined && others.length === 0 ? only : reports, format, {
+  const told = reports.map((report) => (format === 'json' && skippedLines > 0 ? withSkipped(report, skippedLines) : report));
+  const [only, ...others] = told;
+  const toTerminal = isStdout(output);
+  return formatReport(only !== undefined && others.length === 0 ? only : told, format, {
     title,
     width: (toTerminal ? io.columns : undefined) ?? Infinity,
     color: toTerminal && coloured,
   });
 }
 
-interface Source {
-  readonly governor: Governor;
-  readonly timeZone: string;
-  readonly log?: JsonlUsageLog;
-}
+const skippedText = (lines: number, log: string): string =>
+  lines === 1 ? `1 line of ${log} is no usage record.` : `${lines} lines of ${log} are no usage records.`;
 
-async function sourceOf(session: Session, options: ReportOptions): Promise<Source> {
-  if (options.log !== undefined) return logSource(session, options, options.log);
-  if (options.timeZone !== undefined)
-    throw new Failure('usage', '--time-zone goes with --log only: the days of a configuration are those of its budgets');
-  const { governor, governance, file } = await session.configuration();
-  const timeZone = governance?.timeZone ?? 'UTC';
-  if (governance === undefined) return { governor, timeZone };
-  if (governance.usageLog === undefined)
-    throw new Failure('usage', `${file} has no usageLog to report on. Give it one, or name a file with --log usage.jsonl`);
-  return { governor: governance.budgetStore === undefined ? plainGovernor(session, governance) : governor, timeZone };
-}
-
-async function logSource(session: Session, options: ReportOptions, path: string): Promise<Source> {
-  const { io } = session;
-  const stats = statSync(resolve(io.cwd, path), { throwIfNoEntry: false });
-  if (!stats?.isFile()) throw new Failure('usage', stats ? `${path} is no file` : `There is no file ${path}`);
-  const configuration = options.timeZone === undefined && session.options.config ? await session.configuration() : undefined;
-  const timeZone = options.timeZone ?? configuration?.governance?.timeZone ?? 'UTC';
-  const log = jsonlUsageLog(resolve(io.cwd, path));
-  return { governor: plainGovernor(session, { usageLog: log, timeZone }), timeZone, log };
-}
-
-// Without a store that others share nothing is known of the budgets, and a share of 0 % would be a lie.
-function plainGovernor(session: Session, { usageLog, timeZone, clock = session.io.clock }: Governance): Governor {
-  const governor = new Governor({ ...(usageLog && { usageLog }), ...(timeZone !== undefined && { timeZone }), clock });
-  session.closeLater(governor);
-  return governor;
-}
-
-async function writeOut(
-  session: Session,
-  output: string,
-  text: string,
-  format: ReportFormat,
-  reports: readonly Report[],
-): Promise<void> {
-  const path = resolve(session.io.cwd, output);
-  try {
-    await writeFile(path, text);
-  } catch (error) {
-    throw new Failure('outside', `${output} cannot be written: ${messageOf(error)}`, { cause: error });
-  }
-  if (session.json) session.printJson({ output: path, format, rows: reports.reduce((sum, { rows }) => sum + rows.length, 0) });
-  else session.note(`Wrote ${output}.`);
-}
+/** A report that tells, as JSON, how much of its log it could not read. */
+const withSkipped = (report: Report, skippedLines: number): Report & { readonly skippedLines: number } => ({
+  ...report,
+  skippedLines,
+});

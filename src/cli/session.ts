@@ -1,4 +1,4 @@
-import type { Governor } from '../governor';
+import { printable } from '../report/names';
 import { findConfig, noConfig } from './config-find';
 import { type Configuration, type RawConfiguration, checkedConfiguration, readConfiguration } from './configuration';
 import type { Io } from './io';
@@ -58,7 +58,20 @@ export class Session {
 
   /** Tells something beside the answer; not a part of it, so not where the answer is piped to. */
   note(text: string): void {
-    if (!this.json) this.io.stderr.write(`${this.errorStyle.dim(this.clean(text))}\n`);
+    if (!this.json) this.warn(text);
+  }
+
+  /** The same, with `--json` too. */
+  warn(text: string): void {
+    this.io.stderr.write(`${this.errorStyle.dim(this.shown(text))}\n`);
+  }
+
+  /** The text as it may go to a terminal: without secrets, and without what would move the cursor. Lines stay lines. */
+  shown(text: string): string {
+    return text
+      .split(/\s*\n/)
+      .map((line) => printable(this.clean(line)))
+      .join('\n');
   }
 
   /** The text without secrets. */
@@ -66,11 +79,16 @@ export class Session {
     return redact(text, this.io.env);
   }
 
+  /** The same of what is wrong somewhere: keys are named in paths, and a secret may have come to stand for a name. */
+  cleaned<Found extends { readonly path: string; readonly message: string }>(found: Found): Found {
+    return { ...found, path: this.clean(found.path), message: this.clean(found.message) };
+  }
+
   /** What stands in the configuration file; throws a `Failure` if there is none, or it cannot be read. */
   async rawConfiguration(file: string | undefined = this.options.config): Promise<RawConfiguration> {
     const path = findConfig(file, this.io.cwd);
     if (path === undefined) throw noConfig(this.io.cwd);
-    const raw = await readConfiguration(path, this.io);
+    const raw = await this.io.unguarded(() => readConfiguration(path, this.io));
     if (raw.governor) this.closeLater(raw.governor);
     if (raw.close) this.#closing.push(raw.close);
     return raw;
@@ -89,9 +107,9 @@ export class Session {
     return findConfig(this.options.config, this.io.cwd) === undefined ? undefined : this.configuration();
   }
 
-  /** Has the governor closed when the command has ended. */
-  closeLater(governor: Governor): void {
-    this.#closing.unshift(() => governor.close());
+  /** Has it closed, e.g. a governor, when the command has ended. */
+  closeLater(opened: { close(): unknown }): void {
+    this.#closing.unshift(() => opened.close());
   }
 
   /** Closes what was opened, as far as it can be closed soon. Never rejects. */
@@ -106,7 +124,8 @@ export class Session {
         }
       }
     })();
-    const limit = this.io.clock.sleep(CLOSE_MS, done.signal, true).catch(() => undefined);
+    // This keeps the process, or it would end before the limit without the answer's exit code.
+    const limit = this.io.clock.sleep(CLOSE_MS, done.signal).catch(() => undefined);
     await Promise.race([closed, limit]);
     done.abort();
   }

@@ -29,6 +29,13 @@ export const CHART_SCRIPT = `
     return letters.slice(0, head).join('') + '…' + letters.slice(letters.length - most + 1 + head).join('');
   }
 
+  /** So short that it fits, by its letters and by its width: beyond its half of the chart a label would be cut off. */
+  function fitted(text, most, room, context) {
+    let short = shortened(text, most);
+    for (let left = most; left > 3 && context.measureText(short).width > room; ) short = shortened(text, --left);
+    return short;
+  }
+
   // The figure at the end of each bar: nobody needs to point at it, and paper has it too.
   const endFigures = {
     id: 'endFigures',
@@ -86,7 +93,7 @@ export const CHART_SCRIPT = `
     };
   }
 
-  function labelScale({ kind, stacked }, color, width) {
+  function labelScale({ kind, stacked }, color, width, fit) {
     const across = kind === 'across';
     return {
       stacked, grid: { display: false }, border: { color: color('line') },
@@ -94,7 +101,7 @@ export const CHART_SCRIPT = `
         color: color(across ? 'text' : 'muted'), maxRotation: 0, autoSkip: !across, autoSkipPadding: 12,
         callback(value) {
           const label = this.getLabelForValue(value);
-          return across ? shortened(label, width < NARROW ? 14 : 26) : label.slice(5);
+          return across ? fit(label, width < NARROW ? 14 : 26) : label.slice(5);
         },
       },
     };
@@ -121,7 +128,8 @@ export const CHART_SCRIPT = `
     context.font = fontOf();
     const texts = spec.totals ?? spec.series.flatMap((each) => each.texts);
     const room = across ? texts.reduce((most, text) => Math.max(most, context.measureText(text).width), 0) + 10 : 8;
-    const [figures, labels] = [figureScale(spec, color, width), labelScale(spec, color, width)];
+    const fit = (label, most) => fitted(label, most, (width - room) / 2 - 16, context);
+    const [figures, labels] = [figureScale(spec, color, width), labelScale(spec, color, width, fit)];
     return {
       type: spec.kind === 'line' ? 'line' : 'bar',
       data: { labels: spec.labels, datasets: datasetsOf(spec, color) },

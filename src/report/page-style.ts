@@ -67,6 +67,12 @@ thead button::after { content: "\\2195\\FE0E"; content: "\\2195\\FE0E" / ""; dis
 thead button:hover { color: var(--text); }
 thead button:focus-visible, .scroll:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 tbody tr:hover td, tbody tr:hover th { background: var(--ground); }
+/* As many as the table's script says. Paper has all. */
+@media screen { .cut tbody tr:nth-child(n+1001) { display: none; } }
+.more { margin: 10px 0 0; color: var(--muted); font-size: 13px; }
+.more button { all: unset; cursor: pointer; color: var(--accent); text-decoration: underline; border-radius: 4px; }
+.more button:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
+@media print { .more { display: none; } }
 footer { padding-top: 28px; padding-bottom: 40px; color: var(--muted); font-size: 13px; }
 footer p { margin: 0 0 2px; }
 @media (max-width: 560px) {

@@ -25,6 +25,26 @@ export const TABLE_SCRIPT = `
     body.append(...rows.map(({ row }) => row));
     mark(table, column, direction);
   }
+  // More rows than anybody reads take seconds to lay out, again after each sorting.
+  const MOST_ROWS = 1000;
+  const counted = new Intl.NumberFormat('en');
+  function cut(table) {
+    const count = table.tBodies[0].rows.length;
+    if (count <= MOST_ROWS) return;
+    table.classList.add('cut');
+    const button = document.createElement('button');
+    button.type = 'button';
+    button.textContent = 'Show all';
+    const note = document.createElement('p');
+    note.className = 'more';
+    note.append('The first ' + counted.format(MOST_ROWS) + ' of ' + counted.format(count) + ' rows. Sorting sorts all. ', button);
+    button.addEventListener('click', () => {
+      table.classList.remove('cut');
+      table.parentElement.focus();
+      note.remove();
+    });
+    table.parentElement.after(note);
+  }
   function mark(table, column, direction) {
     for (const cell of table.tHead.rows[0].cells) cell.removeAttribute('aria-sort');
     table.tHead.rows[0].cells[column].setAttribute('aria-sort', direction);
@@ -42,6 +62,7 @@ export const TABLE_SCRIPT = `
       });
       cell.append(button);
     });
+    cut(table);
     const sorted = Number(table.dataset.sorted);
     const isNumber = table.tHead.rows[0].cells[sorted].classList.contains('number');
     mark(table, sorted, isNumber ? 'descending' : 'ascending');

@@ -157,7 +157,7 @@ describe('check', () => {
     });
     const broken = await here.run('check rules.yaml');
     expect(broken).toMatchObject({ code: 1, err: '' });
-    expect(broken.out).toContain('✗ Expected YAML, but it cannot be read at line 1, column 9\n');
+    expect(broken.out).toContain('✗ Expected YAML, but it cannot be read at line 1, column 9: a [ or { is not closed\n');
     expect((await here.run('check rules.mjs')).out).toContain('has no default export, only x.');
     expect((await here.run('check throws.mjs --json')).json()).toMatchObject({
       ok: false,
@@ -277,7 +277,7 @@ describe('the provider', () => {
     expect(code).toBe(1);
     expect(json<Checked>().provider).toEqual({ offered: 1 });
     expect(json<Checked>().problems.map(({ path, message }) => `${path}: ${message}`)).toEqual([
-      'teams.a.allowedModels.3: "gemma2-9b-it" was shut down on 2025-10-08, so every call fails. Use "llama-3.1-8b-instant" instead',
+      'teams.a.allowedModels.3: "gemma2-9b-it" was shut down on 2025-10-08, so every call fails. Use "openai/gpt-oss-20b" instead',
       'teams.a.allowedModels.1: "openai/gpt-oss-120b" is not among the 1 model that the provider offers to this key',
       'teams.a.allowedModels.2: "whisper*" matches none of the 1 model that the provider offers to this key',
     ]);
@@ -339,6 +339,16 @@ describe('the provider', () => {
     expect(
       await folder({ 'rules.yaml': TROUBLE }).run('check rules.yaml', { fetch, env: { GROQ_API_KEY: 'gsk_x' } }),
     ).toMatchObject({ code: 1 });
+  });
+
+  it('cannot draw on the terminal', async () => {
+    const fetch = (): Promise<Response> => Promise.reject(new Error('\u001B[2Jgone'));
+    const { err } = await folder({ 'rules.yaml': RULES }).run('check rules.yaml', { fetch, env: { GROQ_API_KEY: 'gsk_x' } });
+    expect(err).toContain('␛[2Jgone');
+    expect(err).not.toContain('\u001B');
+    const text = `export default { keys: { key: () => undefined, list: () => [], refresh: () => Promise.resolve([{ key: '\\u001B[31mx', message: 'm' }]) } };`;
+    const keys = await folder({ 'governed-groq.config.mjs': text }).run('keys');
+    expect(keys.err).toContain('␛[31mx: m\n');
   });
 
   it('that never answers is given up', async () => {

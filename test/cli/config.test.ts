@@ -132,7 +132,7 @@ describe('a file that cannot be used', () => {
     [
       'governed-groq.config.yaml',
       'teams:\n  a: [\n',
-      'governed-groq.config.yaml: Expected YAML, but it cannot be read at line 3, column 1.',
+      'governed-groq.config.yaml: Expected YAML, but it cannot be read at line 3, column 1: the indentation.',
     ],
     [
       'governed-groq.config.json',

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { expect, it } from 'vitest';
+import { groqPrices } from '../../src/price/groq-prices';
 import type { UsageRecord } from '../../src/usage/usage-log';
 import { usageRecord } from '../usage/records';
 import { NOW, folder } from './support';
@@ -35,6 +36,14 @@ it.each(shown)('governed-groq $args', async ({ args, text }) => {
   const here = folder({ 'governed-groq.config.yaml': rules, 'usage.jsonl': LOG });
   const { out, err } = await here.run(args.replaceAll("'", ''), { columns: 100 });
   expect(out + err).toBe(text);
+});
+
+it('goes with advice for newcomers that names no model which is gone', async () => {
+  const advice = readFileSync('docs/migrating.md', 'utf8');
+  const named = (groqPrices.models?.() ?? []).filter((model) => advice.includes(`'${model}'`));
+  expect(named.length).toBeGreaterThan(1);
+  const here = folder({ 'rules.json': JSON.stringify({ organization: { allowedModels: named } }) });
+  expect(await here.run('check rules.json --offline --strict')).toMatchObject({ code: 0 });
 });
 
 it('has a configuration beside the examples that is good', async () => {

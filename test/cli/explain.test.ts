@@ -253,7 +253,7 @@ describe('the request', () => {
       '--max-tokens does not go with --operation embeddings, whose answers are no tokens.',
     ],
     ['explain -r nowhere.json', "nowhere.json cannot be read: ENOENT: no such file or directory, open '"],
-    ['explain -r -', 'the standard input: Expected JSON, but it cannot be read at line 1, column 23.'],
+    ['explain -r -', 'the standard input: Expected JSON, but it cannot be read at line 1, column 23: a comma too many.'],
     ['explain -r list.json', 'list.json: expected a request, an object with model and messages.'],
   ])('%s is a mistake', async (args, told) => {
     const place = here();
@@ -308,7 +308,17 @@ export default { budgetStore: { reserve: gone, settle: gone, read: gone }, teams
     const { code, out, err } = await here.run(CALL);
     expect(out).toContain('Refused: store-unavailable');
     expect(code).toBe(3);
-    expect(out + err).not.toContain('hunter22');
+    expect(out).not.toContain('error.cause');
+    expect(err).toContain('A store could not be asked: connect ECONNREFUSED redis://…@h\n');
+    const ran = await here.run(`${CALL} --json`);
+    expect(ran.json()).toMatchObject({ code: 'store-unavailable', cause: 'connect ECONNREFUSED redis://…@h' });
+    expect(out + err + ran.out).not.toContain('hunter22');
+    expect(ran.out).not.toContain('error.cause');
+  });
+
+  it('is no cause of another answer', async () => {
+    const here = folder({ 'governed-groq.config.yaml': RULES });
+    expect((await here.run(`${CALL} --json`)).json()).not.toHaveProperty('cause');
   });
 
   it('that tells its reason in a policy is shown without its secrets', async () => {

@@ -91,8 +91,27 @@ describe('keys', () => {
     const { code, err } = await folder({ 'governed-groq.config.ts': text }).run('keys');
     expect({ code, err }).toEqual({
       code: 0,
-      err: 'The configuration has no usageLog, so nothing is known of what other processes did.\n',
+      err: 'The configuration has no usageLog, so the use of its keys is not known, nor which can be deleted.\n',
     });
+  });
+
+  it('without a log have no figures, and none can be deleted', async () => {
+    const here = folder({
+      'governed-groq.config.yaml':
+        'keys:\n  - { name: a-prod-old, secret: gsk_old_secret, retireAfter: 2026-11-01 }\n  - { name: a-prod-new, secret: gsk_new_secret }\n',
+    });
+    const { out } = await here.run('keys');
+    expect(out).toContain('a-prod-old: its use is not known\n');
+    expect(out).not.toMatch(/safe|\$0|requests|gsk_/);
+    const { json } = await here.run('keys --json');
+    const { isUseKnown, keys } = json<{ isUseKnown: boolean; keys: object[] }>();
+    expect(isUseKnown).toBe(false);
+    expect(keys).toMatchObject([
+      { id: 'a-prod-old', state: 'retired', safeToDelete: false },
+      { id: 'a-prod-new', safeToDelete: false },
+    ]);
+    expect(keys[0]).not.toHaveProperty('requests');
+    expect((await rotation().run('keys --json')).json()).toMatchObject({ isUseKnown: true });
   });
 
   it('of a log that fails are a failure outside', async () => {

@@ -125,6 +125,29 @@ describe('a mistake', () => {
     expect(missing.json()).toMatchObject({ error: { kind: 'usage', exitCode: 2 } });
   });
 
+  it.each([
+    ['--json', 'Name a command: check, explain, report, keys, models, mock'],
+    ['help chek --json', "unknown command 'chek'. Did you mean check? Known: check, explain, report, keys, models, mock"],
+  ])('is a document with `%s` too', async (args, message) => {
+    const ran = await folder().run(args);
+    expect(ran).toMatchObject({ code: 2, err: '' });
+    expect(ran.json()).toEqual({ error: { kind: 'usage', exitCode: 2, message } });
+  });
+
+  it('in `help chek` is told after the help', async () => {
+    const { code, out, err } = await folder().run('help chek');
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(err).toMatch(/^Usage: governed-groq .*error: unknown command 'chek'\. Did you mean check\? Known: .*\.\n$/s);
+  });
+
+  it('has no secret in its paths', async () => {
+    const here = folder({ 'governed-groq.config.yaml': 'teams: { gsk_abcdefgh: { rateLimitRPM: -1 } }' });
+    for (const args of ['keys', 'keys --json']) {
+      const { out, err } = await here.run(args);
+      expect(out + err).toContain('teams.gsk_….rateLimitRPM');
+    }
+  });
+
   it('comes without a stack, unless it is asked for', async () => {
     const here = folder({ 'governed-groq.config.mjs': 'throw new Error("no database");' });
     const plain = await here.run('keys');

@@ -1,6 +1,8 @@
 // The catalogue, with what the rules make of it.
 import { describe, expect, it } from 'vitest';
+import { allowedProblems } from '../../src/cli/check-models';
 import { groqPrices } from '../../src/price/groq-prices';
+import { priceBook } from '../../src/price/price-book';
 import { NOW, RULES, SOURCE, folder } from './support';
 
 interface Listed {
@@ -98,9 +100,36 @@ teams:
     const { code, out } = await here.run('models');
     expect(code).toBe(0);
     expect(out).toContain(
-      '! teams.a.allowedModels.1: "gemma2-9b-it" was shut down on 2025-10-08, so every call fails. Use "llama-3.1-8b-instant" instead\n',
+      '! teams.a.allowedModels.1: "gemma2-9b-it" was shut down on 2025-10-08, so every call fails. Use "openai/gpt-oss-20b" instead\n',
     );
     expect((await here.run('models --json')).json<Listed>().problems.map(({ code: each }) => each)).toEqual(['retired-model']);
+  });
+
+  it('that stand in for others can be used themselves', async () => {
+    let replaced = 0;
+    for (const id of groqPrices.models?.() ?? []) {
+      const [told] = allowedProblems({ path: 'organization', rules: { allowedModels: [id] } }, {}, NOW);
+      const instead = /Use "(.*?)" instead/.exec(told?.message ?? '')?.[1];
+      if (instead === undefined) continue;
+      replaced++;
+      expect(allowedProblems({ path: 'organization', rules: { allowedModels: [instead] } }, {}, NOW)).toEqual([]);
+    }
+    expect(replaced).toBeGreaterThan(10);
+    // Some are replaced by models that are gone too.
+    expect(groqPrices.facts?.('gemma2-9b-it')?.replacement).toBe('llama-3.1-8b-instant');
+    const circle = { inputPerMillionUsd: 1, outputPerMillionUsd: 1, status: 'retired' } as const;
+    const prices = priceBook({ overrides: { a: { ...circle, replacement: 'b' }, b: { ...circle, replacement: 'a' } } });
+    const [lost] = allowedProblems({ path: 'organization', rules: { allowedModels: ['a'] } }, { prices }, NOW);
+    expect(lost?.message).toBe('"a" is shut down, so every call fails');
+  });
+
+  it('have warnings without secrets, for people and for programs', async () => {
+    const here = folder({ 'governed-groq.config.yaml': 'teams: { gsk_abcdefgh: { deniedModels: [gsk_ijklmnop] } }' });
+    for (const args of ['models', 'models --json', 'check --offline', 'check --offline --json']) {
+      const { out } = await here.run(args);
+      expect(out).toContain('teams.gsk_….deniedModels.0');
+      expect(out.replace(/"teams": \[[^\]]*\]|gsk_abcdefgh *\n/g, '')).not.toMatch(/ijklmnop/);
+    }
   });
 
   it('are those of the price book of the configuration', async () => {

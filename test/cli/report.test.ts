@@ -1,5 +1,7 @@
 // The report command: which log, which period, which groups, which form, and where to.
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import type { UsageRecord } from '../../src/usage/usage-log';
 import { usageRecord } from '../usage/records';
@@ -116,6 +118,45 @@ describe('report', () => {
   it('tells of lines that are no records', async () => {
     const { code, err } = await folder({ 'usage.jsonl': `${LOG}{"torn": \nnonsense\n` }).run('report --log usage.jsonl');
     expect({ code, err }).toEqual({ code: 0, err: '2 lines of usage.jsonl are no usage records.\n' });
+  });
+
+  it('tells of them with the log of the configuration too, and with --json', async () => {
+    const place = folder({ 'usage.jsonl': `${LOG}nonsense\n` });
+    const path = `${place.path}/usage.jsonl`;
+    place.write('governed-groq.config.yaml', `usageLog: { jsonl: ${path} }\n`);
+    const told = { code: 0, err: `1 line of ${path} is no usage record.\n` };
+    expect(await place.run('report')).toMatchObject(told);
+    const ran = await place.run('report --json');
+    expect(ran).toMatchObject(told);
+    expect(ran.json()).toMatchObject({ skippedLines: 1, total: { calls: 3 } });
+    const written = await place.run('report --json -o out.csv');
+    expect(written.json()).toMatchObject({ format: 'csv', skippedLines: 1 });
+    place.write('usage.jsonl', LOG);
+    const sound = await place.run('report --json');
+    expect(sound.err).toBe('');
+    expect(sound.json()).not.toHaveProperty('skippedLines');
+  });
+
+  it.each(['json', 'html'])('reads a pipe once for all sections, as %s', async (format) => {
+    const place = here();
+    const whole = await place.run(`report --log usage.jsonl --format ${format}`);
+    const text = readFileSync(`${place.path}/usage.jsonl`, 'utf8');
+    expect(await place.run(`report --log - --format ${format}`, { stdin: text })).toEqual({
+      ...whole,
+      json: expect.anything() as unknown,
+    });
+    if (spawnSync('mkfifo', [`${place.path}/pipe`]).status !== 0) return;
+    const [piped] = await Promise.all([
+      place.run(`report --log pipe --format ${format}`),
+      writeFile(`${place.path}/pipe`, text, { flag: 'w' }).then(() => undefined),
+    ]);
+    expect(piped.out).toBe(whole.out);
+  });
+
+  it('is JSON with --json and --output -', async () => {
+    const ran = await here().run('report --log usage.jsonl --json --output -');
+    expect(ran).toMatchObject({ code: 0, err: '' });
+    expect(ran.json()).toMatchObject({ total: { calls: 3 } });
   });
 });
 
@@ -237,7 +278,7 @@ export default { usageLog: jsonlUsageLog('${place.path}/usage.jsonl'), budgetSto
       'error: governed-groq.config.yaml has no usageLog to report on. Give it one, or name a file with --log usage.jsonl.\n',
     );
     expect(await told('report --log nowhere.jsonl')).toBe('error: There is no file nowhere.jsonl.\n');
-    expect(await told('report --log logs')).toBe('error: logs is no file.\n');
+    expect(await told('report --log logs')).toBe('error: logs is a folder. Name the file of a usage log.\n');
     expect(await told('report --time-zone UTC')).toBe(
       'error: --time-zone goes with --log only: the days of a configuration are those of its budgets.\n',
     );

@@ -68,6 +68,9 @@ async function run(cwd: string, argv: readonly string[], { stdin = '', ...world 
     clock: manualClock(NOW),
     fetch: () => Promise.reject(new Error('nobody is to be asked')),
     interrupted: new AbortController().signal,
+    nodePath: process.execPath,
+    unguarded: (work) => work(),
+    decided: () => undefined,
     version: '1.2.3',
     programPath: resolve('src/cli.ts'),
     // As the test runner does.

@@ -4,6 +4,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { constants } from 'node:os';
 import { resolve } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { usageRecord } from '../usage/records';
@@ -43,7 +44,10 @@ function start(command: string, args: readonly string[], cwd: string, env: NodeJ
     look();
   });
   child.stderr.setEncoding('utf8').on('data', (text: string) => void (err += text));
-  const ended = new Promise<number | null>((finish) => child.on('close', finish));
+  const ended = new Promise<number | null>((finish) =>
+    // As a shell tells of a signal.
+    child.on('close', (code, signal) => finish(code ?? (signal ? 128 + constants.signals[signal] : null))),
+  );
   const seen = (text: RegExp): Promise<string> =>
     new Promise((found, reject) => {
       look = () => {
@@ -168,6 +172,18 @@ describe.each(PROGRAMS)('%s', (_, program) => {
       expect(JSON.parse(run.out())).toMatchObject({ allowed: true });
     });
 
+    it.each([
+      ['a pipe', 'cat usage.jsonl |', ''],
+      ['a file', '', '< usage.jsonl'],
+    ])('reports on its standard input, %s', async (_what, before, after) => {
+      const here = folder({ 'usage.jsonl': `${JSON.stringify(usageRecord({ team: 'piped', at: Date.now() - 1000 }))}\n` });
+      for (const log of ['/dev/stdin', '-']) {
+        const run = shell(`${before} ${program} report --log ${log} --format csv ${after}`, here.path);
+        expect({ code: await run.ended, err: run.err() }).toEqual({ code: 0, err: '' });
+        expect(run.out()).toContain('\npiped,');
+      }
+    });
+
     it('has its own version', async () => {
       const run = shell(`${program} --version`, '/');
       expect(await run.ended).toBe(0);
@@ -212,6 +228,90 @@ export default () => { setTimeout(() => new EventEmitter().emit('error', new Err
       await run.seen(/waiting/);
       run.child.kill(signal);
       expect(await run.ended).toBe(signal === 'SIGINT' ? 130 : 143);
+    });
+
+    it.each(['SIGINT', 'SIGTERM'] as const)('that never stops ends at %s', async (signal) => {
+      const here = folder({ 'governed-groq.config.mjs': 'console.log("turning"); for (;;);' });
+      const run = shell(`exec ${program} keys 2>&1`, here.path);
+      await run.seen(/turning/);
+      run.child.kill(signal);
+      expect(await run.ended).toBe(signal === 'SIGINT' ? 130 : 143);
+    });
+
+    const never = 'const never = () => new Promise(() => {});\n';
+    it.each([
+      ['itself', 'check', 'await never(); export default {};'],
+      ['its function', 'keys', 'export default never;'],
+      [
+        'a policy',
+        'explain -t a -m openai/gpt-oss-20b',
+        "export default { teams: { a: {} }, policies: [{ name: 'p', check: never }] };",
+      ],
+      [
+        'a store',
+        'explain -t a -m openai/gpt-oss-20b',
+        'export default { teams: { a: { monthlyBudgetUsd: 1 } }, budgetStore: { reserve: never, settle: never, read: never } };',
+      ],
+      ['a log', 'report', 'export default { usageLog: { record: never, summarize: never } };'],
+      ['a secret', 'check', "export default { teams: { a: {} }, keys: { 'a-prod': never } };"],
+    ])('in which %s never answers is told to wait in vain', async (_what, args, text) => {
+      const here = folder({ 'governed-groq.config.mjs': never + text });
+      const told = 'The configuration waits for something that never comes';
+      const run = shell(`${program} ${args}`, here.path);
+      expect({ code: await run.ended, out: run.out(), err: run.err() }).toEqual({ code: 3, out: '', err: `error: ${told}.\n` });
+      const json = shell(`${program} ${args} --json`, here.path);
+      expect({ code: await json.ended, err: json.err() }).toEqual({ code: 3, err: '' });
+      expect(JSON.parse(json.out())).toEqual({ error: { kind: 'outside', exitCode: 3, message: told } });
+    });
+
+    it.each([
+      ['never ends', '() => new Promise(() => {})'],
+      ['ends the program', '() => process.exit(0)'],
+    ])('whose close() %s leaves the exit code as it is', async (_what, close) => {
+      const here = folder({ 'governed-groq.config.mjs': `export default { governance: { mode: 'x' }, close: ${close} };` });
+      const run = shell(`${program} check --offline`, here.path);
+      expect(await run.ended).toBe(1);
+      expect(run.out()).toContain('1 error\n');
+    });
+
+    it('that ends the program is told, and is no answer', async () => {
+      const told = 'The configuration has ended the program (process.exit) before there was an answer';
+      for (const text of [
+        'process.exit(0);',
+        'export default () => { setTimeout(() => process.exit(0), 9); return new Promise(() => {}); };',
+      ]) {
+        const here = folder({ 'governed-groq.config.mjs': text });
+        const run = shell(`${program} check`, here.path);
+        expect({ code: await run.ended, out: run.out(), err: run.err() }).toEqual({
+          code: 2,
+          out: '',
+          err: `error: ${told}.\n`,
+        });
+        const json = shell(`${program} check --json`, here.path);
+        expect(await json.ended).toBe(2);
+        expect(JSON.parse(json.out())).toEqual({ error: { kind: 'configuration', exitCode: 2, message: told } });
+      }
+    });
+
+    it('keeps its words off the answer, whichever way they are written', async () => {
+      const here = folder({
+        'governed-groq.config.mjs':
+          "process.stdout.write('raw\\n'); console.dir({ dir: 1 }); console.table(['table']); export default { teams: { a: {} } };",
+      });
+      const run = shell(`${program} check --offline --json`, here.path);
+      expect(await run.ended).toBe(0);
+      expect(JSON.parse(run.out())).toMatchObject({ ok: true });
+      for (const word of ['raw', 'dir', 'table']) expect(run.err()).toContain(word);
+    });
+
+    it.each([
+      ['mjs', '\nexport const a = 1;\nconst b = ;\n', 3],
+      ['cjs', '\nconst b = ;\n', 2],
+    ])('with a mistake in its syntax is told with the line, in %s', async (ending, text, line) => {
+      const name = `governed-groq.config.${ending}`;
+      const run = shell(`${program} keys`, folder({ [name]: text }).path);
+      expect(await run.ended).toBe(2);
+      expect(run.err()).toMatch(new RegExp(`^error: ${name}:${line}: `));
     });
   });
 

@@ -98,7 +98,7 @@ describe('the figures of a key', () => {
       lastUsedAt: undefined,
       safeToDelete: false,
       safeToDeleteAt: undefined,
-      note: 'no answer with it in this process yet; not used in 35 days',
+      note: 'no answer with it in this process yet; no use is known; the usage log does not reach back 24 h',
     });
   });
 
@@ -136,8 +136,19 @@ describe('a key is safe to delete', () => {
   });
 
   it('that was never used', async () => {
-    const rows = await report({ keys: listing(key(OLD, 'standby'), key(NEW, 'active')), log: [used(NEW, NOW)] });
+    const log = [used(NEW, NOW - 25 * HOUR), used(NEW, NOW)];
+    const rows = await report({ keys: listing(key(OLD, 'standby'), key(NEW, 'active')), log });
     expect(rows[OLD]).toMatchObject({ safeToDelete: true, note: 'safe to delete: not used in 35 days' });
+  });
+
+  it('but not where the log has only just begun, and others may have used it', async () => {
+    const log = [used(NEW, NOW - 23 * HOUR), used(NEW, NOW)];
+    const rows = await report({ keys: listing(key(OLD, 'standby'), key(NEW, 'active')), log });
+    expect(rows[OLD]).toMatchObject({
+      safeToDelete: false,
+      safeToDeleteAt: undefined,
+      note: 'standby; no use is known; the usage log does not reach back 24 h',
+    });
   });
 
   it.each<[string, Scene, string]>([

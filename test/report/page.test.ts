@@ -133,6 +133,49 @@ describe.skipIf(!atHand)('in a browser', () => {
     });
   });
 
+  it('lays out a thousand rows of very many, sorts them all, and shows them all if asked', { timeout: 60_000 }, async () => {
+    const rows = Array.from({ length: 3000 }, (_, index) => row({ user: `u-${index}`, costNanos: 1e13 - index, calls: index }));
+    const { page, noise } = await opener.open(formatReport(reportOf(['user'], rows), 'html'));
+    const laidOut = (): Promise<number> =>
+      page.evaluate(() => Array.from(document.querySelectorAll('tbody tr')).filter((each) => each.clientHeight > 0).length);
+    expect(await laidOut()).toBe(1000);
+    expect(await page.locator('.more').innerText()).toBe('The first 1,000 of 3,000 rows. Sorting sorts all. Show all');
+    await tabTo(page, 'calls');
+    await page.keyboard.press('Enter');
+    const { cells } = await column(page, 'calls');
+    expect([cells.length, cells[0], cells[999]]).toEqual([3000, '2,999', '2,000']);
+    expect(await laidOut()).toBe(1000);
+    // Paper has them all.
+    await page.emulateMedia({ media: 'print' });
+    expect([await laidOut(), await page.locator('.more').isVisible()]).toEqual([3000, false]);
+    await page.emulateMedia({ media: 'screen' });
+    await page.locator('.more button').click();
+    expect([await laidOut(), await page.locator('.more').count()]).toEqual([3000, 0]);
+    expect(await page.evaluate(() => document.activeElement?.className)).toBe('scroll');
+    expect(noise).toEqual([]);
+  });
+
+  it.each([1280, 360])('has no label that is cut off, %i wide', async (width) => {
+    const names = ['W'.repeat(40), '漢字'.repeat(20), `${'M'.repeat(24)}-1`, 'i'.repeat(26), 'short'];
+    const rows = names.map((user, index) => row({ user, calls: 5, costNanos: (index + 1) * 1e9 }));
+    const { page } = await opener.open(formatReport(reportOf(['user'], rows), 'html'), { viewport: { width, height: 800 } });
+    const drawn = await page.evaluate(() => {
+      const found: { text: string; left: number }[] = [];
+      const fillText: unknown = Reflect.get(CanvasRenderingContext2D.prototype, 'fillText');
+      CanvasRenderingContext2D.prototype.fillText = function (text, x, y, most): void {
+        const { e: shift, a: scale } = this.getTransform();
+        const start = this.textAlign === 'right' ? x - this.measureText(text).width : x;
+        if (this.textAlign === 'right') found.push({ text, left: start * scale + shift });
+        if (typeof fillText === 'function')
+          Reflect.apply(fillText, this, most === undefined ? [text, x, y] : [text, x, y, most]);
+      };
+      dispatchEvent(new Event('afterprint'));
+      return found;
+    });
+    expect(drawn.filter(({ text }) => text.includes('…')).length).toBeGreaterThan(1);
+    expect(drawn.filter(({ left }) => left < 0)).toEqual([]);
+  });
+
   it('starts by day where it is by day', async () => {
     const { page } = await opener.open(formatReport(dayReport(), 'html'));
     const { cells, sorted } = await column(page, 'day');
