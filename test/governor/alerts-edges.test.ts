@@ -4,7 +4,7 @@ import type { BudgetStore } from '../../src/budget/budget-store';
 import { memoryBudgetStore } from '../../src/budget/memory';
 import type { BudgetThreshold } from '../../src/events';
 import type { Governance } from '../../src/governance';
-import { MESSAGES, MODEL, type Scene, rejection, scene } from './support';
+import { MESSAGES, MODEL, type Scene, scene } from './support';
 
 const params = { model: MODEL, messages: MESSAGES, max_completion_tokens: 1000 };
 /** What each call costs. */
