@@ -18,7 +18,7 @@ import { KeysInForce } from './keys/keys-option';
 import { memoryRateLimiter } from './limit/memory';
 import { formatUsd, nanosOfUsd } from './money';
 import { defineGovernance } from './options';
-import { impatientDuration, impatientLog, impatientStore } from './patience';
+import { impatientDuration, impatientLog, impatientStore } from './store-timeout';
 import { type Reconciliation, reconcile } from './reconcile';
 import { type Report, type ReportQuery, report } from './usage-report';
 import { JsonBody } from './sdk/body';

@@ -84,7 +84,7 @@ const FLOORS: readonly (readonly [name: string, files: RegExp])[] = [
   ['governor', /^governor\.ts$/],
   [
     'call',
-    /^(call|explain|usage-report|key-report|reconcile|bookkeeper|alerts|webhook-alerts|governance-file|governance-shape|options|rule-check|patience)\.ts$|^batch\/.*/,
+    /^(call|explain|usage-report|key-report|reconcile|bookkeeper|alerts|webhook-alerts|governance-file|governance-shape|options|rule-check|store-timeout)\.ts$|^batch\/.*/,
   ],
   ['decisions', /^(assessment|measure|admission|settlement|demand|attempts|call-key|record|rulebook|context)\.ts$/],
   ['rules', /^(policy\/.*|(settings|increases|governance)\.ts)/],
