@@ -8,6 +8,8 @@ import type { UsageSummary } from './usage/usage-log';
 
 /** What is known of one key: from the provider of the keys, and from the usage log that processes share. */
 export interface KeyReport extends ListedKey {
+  /** As the key is called where it is written down: the `id` once more. */
+  readonly name: string;
   /**
    * As the key provider tells; a key that only other processes have used yet is `active`, or `standby` if a newer one of its
    * team is. Undefined for a key that the usage log knows and the provider does not.
@@ -144,6 +146,7 @@ function reportOn(seen: Seen, state: KeyState | undefined, isReplaced: boolean):
   const safeToDeleteAt = isSparable && !safeToDelete ? silentSince + SILENT_MS : undefined;
   return {
     ...key,
+    name: key.id,
     state,
     requests: today?.calls ?? 0,
     tokens: (today?.promptTokens ?? 0) + (today?.completionTokens ?? 0),

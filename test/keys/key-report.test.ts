@@ -82,6 +82,7 @@ describe('the figures of a key', () => {
   it('are zeros if it was not used', async () => {
     expect((await report({ keys: listing(key(NEW, 'proving', { fingerprint: '0a1b2c3d', purpose: 'web' })) }))[NEW]).toEqual({
       id: NEW,
+      name: NEW,
       team: 'chatbot',
       environment: undefined,
       purpose: 'web',
