@@ -3,6 +3,8 @@ import { mkdtempSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { BudgetStore, Hold } from '../../src/budget/budget-store';
+import { memoryBudgetStore } from '../../src/budget/memory';
 import { BudgetExceededError, GovernanceConfigError } from '../../src/errors';
 import type { GovernanceChanged } from '../../src/events';
 import type { Governance } from '../../src/governance';
@@ -227,6 +229,36 @@ describe('an edit', () => {
       expect((await pinned.keys()).map(({ id }) => id)).toEqual(['a', 'b']);
       await whole.close();
       await pinned.close();
+    });
+
+    it('keeps what they have proved, so that none is tried again', async () => {
+      const keys = withKeys('chatbot-prod-1', 'chatbot-prod-2');
+      const { client, edit, records } = watched(keys);
+      await client.chat.completions.create(params);
+      await edit(keys.replace('chatbot-prod-1, secret', 'chatbot-prod-1, rateLimitRPM: 100, secret'));
+      await Promise.all([1, 2, 3].map(() => client.chat.completions.create(params)));
+      expect(records.map(({ keyId }) => keyId?.at(-1))).toEqual(['2', '2', '2', '2']);
+    });
+
+    it('leaves their budgets where reconcile() looks at them', async () => {
+      const keys = withKeys('chatbot-prod-1').replace('chatbot-prod-1, secret', 'chatbot-prod-1, monthlyBudgetUsd: 1, secret');
+      const store = memoryBudgetStore();
+      const holds: Hold[] = [];
+      const budgetStore: BudgetStore = {
+        reserve: (hold) => (holds.push(hold), store.reserve(hold)),
+        settle: store.settle.bind(store),
+        read: store.read.bind(store),
+      };
+      const { client, edit, governor } = watched(keys, { budgetStore });
+      await client.chat.completions.create(params);
+      await edit(`${keys}holdTimeoutMs: 60000\n`);
+      expect(await governor.reconcile()).toMatchObject({ gaps: [] });
+      // Somebody else books what nobody records.
+      for (const hold of holds.splice(0)) {
+        await budgetStore.reserve({ ...hold, id: 'other' });
+        await budgetStore.settle({ id: 'other', spentNanos: 5, at: hold.at });
+      }
+      expect(await governor.reconcile()).toMatchObject({ gaps: [{ budget: 'key chatbot-prod-1/month', gapNanos: 5 }] });
     });
 
     it('takes their order', async () => {
