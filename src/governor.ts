@@ -307,8 +307,10 @@ export class Governor {
     const added = this.#increases.filter(({ budget, until }) => instantOf(until) > clock.now() && names.includes(budget));
     const increases = [...(rules.increases ?? []), ...added];
     const inForce = copyOf(defineGovernance(increases.length > 0 ? { ...rules, increases } : rules));
+    const rulebook = new Rulebook(inForce, clock, this.#rulebook);
+    // The last that can fail, so that rules are taken up as a whole.
+    this.#context = contextOf(this.#parts, inForce, rulebook, this.#keys.use(rules.keys));
+    this.#rulebook = rulebook;
     this.#rules = rules;
-    this.#rulebook = new Rulebook(inForce, clock, this.#rulebook);
-    this.#context = contextOf(this.#parts, inForce, this.#rulebook, this.#keys.use(rules.keys));
   }
 }

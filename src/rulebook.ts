@@ -17,7 +17,7 @@ export class Rulebook {
   readonly #teams: Map<string, TeamRules> = new Map();
   readonly #accounts: WeakMap<BudgetRule, Accounts> = new WeakMap();
   readonly #keys: WeakMap<KeyRules, Map<string, KeyBound>> = new WeakMap();
-  #keyed: WeakMap<TeamRules, Map<KeyBound, TeamRules>> = new WeakMap();
+  readonly #keyed: WeakMap<TeamRules, Map<KeyBound, TeamRules>> = new WeakMap();
   /** What keys count for themselves, as far as they have been used. */
   readonly #bounds: Map<string, KeyBound> = new Map();
   #from = -Infinity;
