@@ -3,7 +3,7 @@
 import * as z from 'zod/mini';
 import { isTimeZone } from './budget/window';
 import type { ConfigIssue } from './errors';
-import { instantOf } from './increases';
+import { instantOf } from './instant';
 import { MAX_NANOS, NANOS_PER_USD } from './money';
 import { type PriceRow, isPriced, priceBook } from './price/price-book';
 import { isPlain } from './plain';

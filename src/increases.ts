@@ -1,6 +1,7 @@
 // Budgets that are raised for a time.
 
 import type { BudgetIncrease, Governance } from './governance';
+import { instantOf } from './instant';
 import { MAX_NANOS, nanosOfUsd } from './money';
 
 /** How much more than its own limit a budget has at an instant, in nano-dollars. */
@@ -23,12 +24,3 @@ export function increasesWithin(
 ): readonly BudgetIncrease[] {
   return increases.filter((each) => instantOf(each.from ?? -Infinity) < to && instantOf(each.until) > from);
 }
-
-/** Epoch milliseconds of a time as it may be written; NaN if it is none. */
-export function instantOf(time: number | string): number {
-  if (typeof time === 'number') return time;
-  return ISO_INSTANT.test(time) ? Date.parse(time) : NaN;
-}
-
-// Without a zone it would mean another time on another machine.
-const ISO_INSTANT = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/;

@@ -92,7 +92,8 @@ export type {
   ListedKey,
 } from './keys/key-provider';
 export { keyRegistry, type KeyRegistry } from './keys/key-registry';
-export type { Instant, KeyEntry, SecretFunction, SecretSource } from './keys/key-entry';
+export type { KeyEntry, SecretFunction, SecretSource } from './keys/key-entry';
+export type { Instant } from './instant';
 export type { KeyProblem } from './keys/registered-key';
 export type { KeyRegistryOptions } from './keys/registry-options';
 

@@ -3,7 +3,7 @@
 import { systemClock } from './clock';
 import type { ConfigIssue } from './errors';
 import type { BudgetOptions, Governance, RuleOptions, TeamOptions } from './governance';
-import { instantOf } from './increases';
+import { instantOf } from './instant';
 import { isSecretLike } from './keys/entry-check';
 import { providerOf } from './keys/keys-option';
 import { groqPrices } from './price/groq-prices';

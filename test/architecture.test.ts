@@ -93,7 +93,7 @@ const FLOORS: readonly (readonly [name: string, files: RegExp])[] = [
   ['engines', /^(budget|limit|price|keys|usage|testing)\/.*/],
   [
     'base',
-    /^(clock|money|errors|id|events|thenable|coalescer|time-limit|option-names|stored-name|config-text|governance-source|wildcards|platform|plain)\.ts$/,
+    /^(clock|money|errors|id|events|thenable|coalescer|time-limit|option-names|stored-name|config-text|governance-source|wildcards|platform|plain|instant)\.ts$/,
   ],
 ];
 const ENGINES = FLOORS.findIndex(([name]) => name === 'engines');

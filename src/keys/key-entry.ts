@@ -1,3 +1,4 @@
+import type { Instant } from '../instant';
 import type { KeyRules } from './key-provider';
 import type { Matcher } from '../wildcards';
 
@@ -14,9 +15,6 @@ export type SecretFunction = (how: { readonly signal: AbortSignal }) => string |
  * All but the first are read again from time to time, and at once after a 401. White space around a secret is taken off.
  */
 export type SecretSource = string | { readonly env: string } | { readonly file: string } | SecretFunction;
-
-/** A point in time: epoch milliseconds, a `Date`, or ISO 8601 as `2026-04-01` (in UTC) or `2026-04-01T09:00:00Z`. */
-export type Instant = number | string | Date;
 
 /** One key of a registry. */
 export interface KeyEntry extends KeyRules {

@@ -1,8 +1,9 @@
 import { GovernanceConfigError } from '../errors';
 import { LAST_REST_MS, REST_MS, choose } from './choice';
 import { type CheckedEntry, checkEntries, checkedEntry, entryIssues, isMeant, shownName } from './entry-check';
-import { instantIssues, instantOf } from './instant';
-import type { Instant, KeyEntry, SecretSource } from './key-entry';
+import { type Instant, instantOf } from '../instant';
+import { instantIssues } from './instant-check';
+import type { KeyEntry, SecretSource } from './key-entry';
 import { listedKey } from './key-listing';
 import type { ApiKey, KeyAttempt, KeyProvider, KeyRequest, ListedKey } from './key-provider';
 import { type KeyProblem, type ReadSettings, RegisteredKey } from './registered-key';

@@ -1,4 +1,4 @@
-import { instantOf } from '../increases';
+import { instantOf } from '../instant';
 import type { Report } from '../usage-report';
 import { limitText } from './figures';
 import { printable } from './names';

@@ -94,6 +94,7 @@ describe('an increase', () => {
     [{ budget: 'a/month', byUsd: NaN, until: START + HOUR }, /above 0/],
     [{ budget: 'a/month', byUsd: 1, until: 'tomorrow' }, /Expected a time/],
     [{ budget: 'a/month', byUsd: 1, until: '2026-11-10T12:00:00' }, /with a time zone/],
+    [{ budget: 'a/month', byUsd: 1, until: '2027-02-30T12:00:00Z' }, /Expected a time/],
     [{ budget: 'a/month', byUsd: 1, until: START - HOUR }, /Ends before it begins/],
   ])('%j is refused, and changes nothing', async (increase, message) => {
     const here = raised();
