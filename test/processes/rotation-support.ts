@@ -1,11 +1,9 @@
 // Processes that go through a rotation together, and a provider that knows which key is valid when.
 import { type ChildProcess, fork } from 'node:child_process';
-import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { build } from 'esbuild';
+import { rmSync } from 'node:fs';
 import { mockGroq } from '../../src/testing/mock-groq';
 import { keyFingerprint } from '../../src/testing/mock-hash';
+import { GENEROUS, bundled } from './bundled';
 import type { RotationOrder, RotationReport, RotationSetup } from './rotation-worker';
 
 /** A request as the provider saw it. */
@@ -39,29 +37,10 @@ export interface Process {
   end(): Promise<void>;
 }
 
-// The provider's own limits are not what is tested.
-const GENEROUS = {
-  'x-ratelimit-limit-requests': '100000000',
-  'x-ratelimit-remaining-requests': '99999999',
-  'x-ratelimit-limit-tokens': '1000000000',
-  'x-ratelimit-remaining-tokens': '999999999',
-};
 const HELD = 'hold';
 
 export async function stage(now: number): Promise<Stage> {
-  const folder = mkdtempSync(join(tmpdir(), 'rotation-'));
-  const outfile = join(folder, 'worker.mjs');
-  await build({
-    entryPoints: [resolve('test/processes/rotation-worker.ts')],
-    outfile,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node20',
-    packages: 'external',
-    logLevel: 'error',
-  });
-  symlinkSync(resolve('node_modules'), join(folder, 'node_modules'), 'junction');
+  const { folder, outfile } = await bundled('rotation-worker');
 
   const seen: Seen[] = [];
   const children = new Set<ChildProcess>();

@@ -7,6 +7,7 @@ import type { KeyEntry } from '../../src/keys/key-entry';
 import { keyRegistry } from '../../src/keys/key-registry';
 import { manualClock } from '../../src/testing/manual-clock';
 import { type Place, open } from './engines';
+import { serveOrders } from './orders';
 
 export interface RotationSetup {
   readonly place: Place;
@@ -94,20 +95,4 @@ async function obey({ at, calls, prompt, goOn = false, finish = false, tell = fa
   return report;
 }
 
-process.on('message', (order: RotationOrder | 'end') => {
-  if (order === 'end') {
-    void client.governor
-      .close()
-      .then(() => opened.close())
-      .finally(() => process.exit(0));
-    return;
-  }
-  obey(order).then(
-    (report) => process.send?.(report),
-    (error: unknown) => {
-      console.error(error);
-      process.exit(1);
-    },
-  );
-});
-process.send?.('ready');
+serveOrders(obey, client.governor, opened);

@@ -1,22 +1,12 @@
 // Starts worker processes and one mock for them all, which is the judge of what was really served.
 import { type ChildProcess, fork } from 'node:child_process';
-import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { build } from 'esbuild';
+import { rmSync } from 'node:fs';
 import { mockGroq } from '../../src/testing/mock-groq';
+import { GENEROUS, bundled } from './bundled';
 import type { WorkerOrder, WorkerReport, WorkerSetup } from './worker';
 
 /** $0.075 in and $0.30 out per million: 75 and 300 nano-dollars a token. */
 export const costOf = (prompt: number, output: number): number => prompt * 75 + output * 300;
-
-// The provider's own limits are not what is tested.
-const GENEROUS = {
-  'x-ratelimit-limit-requests': '100000000',
-  'x-ratelimit-remaining-requests': '99999999',
-  'x-ratelimit-limit-tokens': '1000000000',
-  'x-ratelimit-remaining-tokens': '999999999',
-};
 
 export interface Worker {
   readonly pid: number;
@@ -39,19 +29,7 @@ export interface Workers {
 
 /** `usage` is what each call uses; `latencyMs` how long the mock takes. */
 export async function workers(usage: { readonly prompt: number; readonly output: number }, latencyMs = 0): Promise<Workers> {
-  const folder = mkdtempSync(join(tmpdir(), 'worker-'));
-  const outfile = join(folder, 'worker.mjs');
-  await build({
-    entryPoints: [resolve('test/processes/worker.ts')],
-    outfile,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node20',
-    packages: 'external',
-    logLevel: 'error',
-  });
-  symlinkSync(resolve('node_modules'), join(folder, 'node_modules'), 'junction');
+  const { folder, outfile } = await bundled('worker');
 
   let served = 0;
   let inFlight = 0;

@@ -4,6 +4,7 @@ import { systemClock } from '../../src/clock';
 import { isGovernanceError } from '../../src/errors';
 import type { Governance } from '../../src/governance';
 import { type Place, open } from './engines';
+import { serveOrders } from './orders';
 
 export interface WorkerSetup {
   readonly place: Place;
@@ -108,20 +109,4 @@ async function obey({
   return { served, failures, departures: departures.splice(0), alerts: alerts.splice(0), ungoverned, longestPauseMs };
 }
 
-process.on('message', (order: WorkerOrder | 'end') => {
-  if (order === 'end') {
-    void client.governor
-      .close()
-      .then(() => opened.close())
-      .finally(() => process.exit(0));
-    return;
-  }
-  obey(order).then(
-    (report) => process.send?.(report),
-    (error: unknown) => {
-      console.error(error);
-      process.exit(1);
-    },
-  );
-});
-process.send?.('ready');
+serveOrders(obey, client.governor, opened);

@@ -1,35 +1,14 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
+import { record } from '../../src/testing/contracts/usage-log-fixtures';
 import { countedMs } from '../../src/usage/duration-histogram';
 import type { GroupBy, Percentiles, UsageLog, UsageRecord, UsageSummary } from '../../src/usage/usage-log';
 
 export const NOON: number = Date.UTC(2026, 10, 21, 12);
 const DAY = 86_400_000;
 
-let count = 0;
-
 /** A record with a new id. */
-export function usageRecord(fields: Partial<UsageRecord> = {}): UsageRecord {
-  return {
-    id: `id-${++count}`,
-    at: NOON,
-    team: 'chatbot',
-    operation: 'chat.completions',
-    model: 'openai/gpt-oss-20b',
-    promptTokens: 10,
-    cachedTokens: 4,
-    completionTokens: 5,
-    reasoningTokens: 2,
-    costNanos: 1_000,
-    accuracy: 'exact',
-    priceVersion: '2026-11-13',
-    attempts: 1,
-    waitMs: 0,
-    latencyMs: 250,
-    outcome: 'success',
-    ...fields,
-  };
-}
+export const usageRecord = (fields: Partial<UsageRecord> = {}): UsageRecord => record({ at: NOON, ...fields });
 
 /** A summary by a log that tells nothing of what is optional. */
 export function bareSummary(summary: UsageSummary): UsageSummary {
