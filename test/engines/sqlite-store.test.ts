@@ -141,8 +141,8 @@ describe.each(await driversAtHand())('SQLite by $name', (driver) => {
       'done',
       'RangeError: Hold "rolling": account "a" is counted in a fixed window, so it cannot be asked for in a rolling one',
       'TypeError: Expected id to be a non-empty string, got ',
-      expect.stringMatching(/^RangeError: Usage record "id-\d+": expected costNanos to be a finite number$/),
-      expect.stringMatching(/^RangeError: Usage record "id-\d+": expected at to be a finite number$/),
+      expect.stringMatching(/^RangeError: Usage record "call-\d+": expected costNanos to be a finite number$/),
+      expect.stringMatching(/^RangeError: Usage record "call-\d+": expected at to be a finite number$/),
       'done',
     ]);
     expect((await budgetStore.read(['a'], START))[0]?.heldNanos).toBe(30);
